@@ -1,0 +1,45 @@
+# A fresh Linux machine with python3, pip, venv and make is all that these need.
+PYTHON ?= python3
+VENV ?= .venv
+PY = $(VENV)/bin/python
+STAMP = $(VENV)/.installed
+PROVE_TIMES ?= 1000
+
+.PHONY: demo test quick check prove bench docs clean
+
+demo: $(STAMP)  ## real clients against flaky peers, with the wire timeline printed
+	$(PY) -m pytest tests/examples/demo -s -q -p no:randomly -p no:cacheprovider
+
+test: $(STAMP)  ## the whole suite, with branch coverage
+	$(PY) -m coverage erase
+	$(PY) -m coverage run -m pytest -n 2 --all
+	$(PY) -m coverage combine -q
+	$(PY) -m coverage report --fail-under=90
+
+quick: $(STAMP)  ## the inner loop
+	$(PY) -m pytest -n 2 -x -m "not slow" --prove-times=2 tests/unit tests/contract tests/wire tests/architecture
+
+check: $(STAMP)  ## everything that reads the code without running the server
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(PY) -m pyright
+	$(PY) -m pytest -q -p no:randomly tests/architecture
+	$(PY) scripts/check_fragments.py
+
+prove: $(STAMP)  ## the five promises, a thousand times each
+	$(PY) -m pytest tests/proofs -p no:randomly --prove-times=$(PROVE_TIMES)
+
+bench: $(STAMP)  ## side by side with a raw epoll loop, as ratios of CPU time
+	$(PY) -m benchmarks
+
+docs: $(STAMP)
+	$(PY) -m sphinx -W --keep-going -n -q docs docs/_build/html
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --editable ".[dev]"
+	touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) docs/_build .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache dist

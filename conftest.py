@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytest_plugins = ["pytester"]
+
+SETTLE_SECONDS = 2.0
+"""How long a thread that is ending, or a descriptor that is being closed, may take before it counts as left over."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="run the slow tests in every variant, too")
+    parser.addoption("--prove-times", type=int, default=20, help="how often each proof is repeated")
+
+
+@pytest.fixture
+def prove_times(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--prove-times"))
+
+
+@pytest.fixture(params=["level", "edge"])
+def trigger_mode(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def _descriptors() -> dict[int, str]:
+    found = {}
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
+        except OSError:
+            continue  # the one of the listing itself
+    return found
+
+
+def _left_over(descriptors: dict[int, str], threads: set[threading.Thread]) -> list[str]:
+    new = [f"descriptor {fd}: {what}" for fd, what in _descriptors().items() if descriptors.get(fd) != what]
+    return [what for what in new if _matters(what)] + [
+        f"thread {thread.name}" for thread in threading.enumerate() if thread not in threads and _is_ours(thread)
+    ]
+
+
+def _matters(what: str) -> bool:
+    # Files of pytest itself (captures, caches, logs) come and go; sockets and the loop's descriptors are ours.
+    return any(kind in what for kind in ("socket:", "eventpoll", "eventfd"))
+
+
+def _is_ours(thread: threading.Thread) -> bool:
+    return thread.name.startswith("epoll-")
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_over() -> Iterator[None]:
+    """No descriptor and no thread of ours outlives a test, also a failing one."""
+    descriptors, threads = _descriptors(), set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while (left := _left_over(descriptors, threads)) and time.monotonic() < deadline:
+        os.sched_yield()
+    assert not left, "left over: " + ", ".join(left)

@@ -1,0 +1,1 @@
+"""Floor 0: plain values. No I/O, no clock but `clock`, no threads."""

@@ -1,0 +1,131 @@
+"""Acts: everything that the server can do on a connection, as a closed alphabet of values.
+
+A conversation is one lazily pulled stream of acts; a request and its reply are, for instance,
+
+    SendContinue . ReadTo("end") . Send(image) . NextRequest
+
+A fault is a pure function from a stream of acts to a stream of acts, so faults nest, and are tested without a socket:
+`Reset(after=137)` turns `Send(image)` into `Send(image[:137]) . Fired . WaitDelivered . SendRst`. One interpreter
+carries them out (`_eventloop/channel.py`), and it knows acts, not faults. A new fault is said in existing acts; a new
+act needs a page in `docs/design/`.
+
+Streams are pulled one act at a time, and an act that has to wait (for writability, for time, for the client) holds the
+pull back: a reply of a gigabyte is never there at once, and what follows a wait is decided after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from pytest_epoll._core.image import Image
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTo:
+    """Read the request up to a position.
+
+    With `read_on` what follows may be read as well, while later acts run; without it not a byte beyond the position
+    is taken, and nothing more is read until the next `ReadTo`.
+    """
+
+    position: str = "end"
+    read_on: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SendContinue:
+    """Send `100 Continue`, if the client asked for it and has not begun its body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send an image, all of it, however often the kernel has to be asked."""
+
+    image: Image
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Do nothing for a while."""
+
+    duration_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitDelivered:
+    """Wait until the client's kernel has everything that was sent; unless `exact`, go on where that cannot be seen."""
+
+    exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class WaitPeerRead:
+    """Wait until the client has taken everything that was sent; unless `exact`, go on where that cannot be seen."""
+
+    exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ShutdownWrite:
+    """Send FIN and go on reading; a `goodbye` unless it is only a half-close."""
+
+    goodbye: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SendRst:
+    """Send RST now, whatever is unsent or unread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Read and discard until the client has closed, too, then release the descriptor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Write a fact into the timeline."""
+
+    kind: str
+    detail: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """Write into the timeline that a fault has had its first effect."""
+
+    fault: object
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The source has nothing yet; it calls what was given to `when_ready` once it has. Stages pass it on untouched."""
+
+    when_ready: Callable[[Callable[[], None]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class NextRequest:
+    """The exchange is over and the connection is free for the next one."""
+
+
+Act: TypeAlias = (
+    ReadTo
+    | SendContinue
+    | Send
+    | Sleep
+    | WaitDelivered
+    | WaitPeerRead
+    | ShutdownWrite
+    | SendRst
+    | Drain
+    | Note
+    | Fired
+    | Pending
+    | NextRequest
+)
+
+Acts: TypeAlias = Iterator[Act]

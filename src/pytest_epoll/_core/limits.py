@@ -1,0 +1,36 @@
+"""Sizes and bounds, each with its reason."""
+
+from __future__ import annotations
+
+READ_SIZE = 16 * 1024
+"""One `recv` between requests: a client's head has 100 to 2,000 bytes, and a larger buffer costs time to allocate."""
+
+BODY_READ_SIZE = 256 * 1024
+"""One `recv` inside a body: at 64 KiB a 64 MiB upload spends twice the time in Python."""
+
+READS_A_TURN = 16
+"""How often one connection may be read before the others get their turn, so that a flood delays nobody."""
+
+DRAIN_SECONDS = 60.0
+"""How long a half-closed connection is drained: a client's pool may hold a dead socket for long, a test does not."""
+
+SMALL_BODY = 64 * 1024
+"""Up to here head and body are one piece of bytes, one `send`; beyond, copying would cost more than a second one."""
+
+HEADS_REMEMBERED = 1024
+"""Distinct request heads that a server remembers; a test has a handful, a fuzzer must not fill the memory."""
+
+PIPELINE_DEPTH = 1024
+"""Requests of one connection that are read before the first is answered; then the client meets back-pressure."""
+
+WINDOW = 256 * 1024
+"""Bytes that a connection keeps of the beginning and of the end of each direction."""
+
+BARRIER_ROUNDS = 1000
+"""Rounds of a barrier before it lets the reader go although a client still floods: some tens of milliseconds."""
+
+WAIT_SECONDS = 5.0
+"""The default deadline of every wait: long enough for a loaded machine, short enough to sit through once."""
+
+STOP_SECONDS = 1.0
+"""What `stop()` may take at the most, whatever clients and handlers do."""

@@ -1,0 +1,142 @@
+"""Raw records of connections and requests: what the loop thread writes and the views behind the barrier read.
+
+Plain slots, no behaviour but what keeps a record consistent. `# loop thread only` holds for every attribute: other
+threads read after a barrier, when the loop thread stands still for them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_epoll._core import limits
+
+if TYPE_CHECKING:
+    from pytest_epoll._core.request_head import Head
+
+
+class Window:
+    """The first and the last 256 KiB of a stream of bytes, and how long it was in all."""
+
+    __slots__ = ("_first", "_first_room", "_last", "_last_size", "size")
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._first: list[bytes] = []
+        self._first_room = limits.WINDOW
+        self._last: list[bytes] = []
+        self._last_size = 0
+
+    def add(self, data: bytes | memoryview) -> None:
+        """Take the next bytes of the stream."""
+        self.size += len(data)
+        if self._first_room > 0:
+            piece = bytes(data[: self._first_room])
+            self._first.append(piece)
+            self._first_room -= len(piece)
+            data = data[len(piece) :]
+        if len(data):
+            piece = bytes(data[-limits.WINDOW :])
+            self._last.append(piece)
+            self._last_size += len(piece)
+            while self._last_size - len(self._last[0]) >= limits.WINDOW:
+                self._last_size -= len(self._last.pop(0))
+
+    def parts(self) -> tuple[bytes, int, bytes]:
+        """Return the first bytes, how many are missing in between, and the last bytes."""
+        first = b"".join(self._first)
+        last = b"".join(self._last)[-limits.WINDOW :]
+        return first, self.size - len(first) - len(last), last
+
+
+class ConnectionRecord:
+    """What is known of one connection."""
+
+    __slots__ = (
+        "bytes_received",
+        "bytes_sent",
+        "client_address",
+        "closed_by",
+        "closed_how",
+        "closed_ns",
+        "discarded",
+        "ended_ns",
+        "exchanges",
+        "index",
+        "opened_ns",
+    )
+
+    def __init__(self, index: int, client_address: tuple[str, int], opened_ns: int) -> None:
+        self.index = index
+        self.client_address = client_address
+        self.opened_ns = opened_ns
+        self.bytes_received = 0
+        self.bytes_sent = 0
+        self.exchanges = 0
+        self.closed_by: str | None = None
+        self.closed_how: str | None = None
+        self.closed_ns: int | None = None
+        self.ended_ns: int | None = None
+        self.discarded: Window | None = None  # bytes that belong to no request: drained after our goodbye
+
+    def say_goodbye(self, who: str, how: str, at_ns: int) -> None:
+        """Note a FIN or RST; only the first one of either side is the connection's goodbye."""
+        if self.closed_by is None:
+            self.closed_by = who
+            self.closed_how = how
+            self.closed_ns = at_ns
+
+
+class RequestRecord:
+    """What is known of one request and of the answer to it."""
+
+    __slots__ = (
+        "body_received_ns",
+        "body_sent",
+        "body_started_ns",
+        "chunk_sizes",
+        "complete",
+        "connection",
+        "content",
+        "continued_ns",
+        "error",
+        "exchange",
+        "head",
+        "head_received_ns",
+        "path_params",
+        "raw",
+        "raw_size",
+        "raw_trailers",
+        "received_ns",
+        "responded_ns",
+        "route",
+        "sent",
+        "status",
+    )
+
+    def __init__(self, connection: int, exchange: int, received_ns: int) -> None:
+        self.connection = connection
+        self.exchange = exchange
+        self.received_ns = received_ns
+        self.head: Head | None = None
+        self.raw: list[bytes] = []  # as received, the head first
+        self.raw_size = 0
+        self.content: list[bytes] = []  # decoded body
+        self.chunk_sizes: list[int] = []
+        self.raw_trailers = b""
+        self.complete: bool | None = None
+        self.error: str | None = None
+        self.head_received_ns: int | None = None
+        self.continued_ns: int | None = None
+        self.body_started_ns: int | None = None
+        self.body_received_ns: int | None = None
+        self.responded_ns: int | None = None
+        self.route: int | None = None
+        self.path_params: dict[str, object] | None = None
+        self.status: int | None = None
+        self.sent = Window()
+        self.body_sent = 0
+
+    def add_sent(self, data: bytes | memoryview, at_ns: int) -> None:
+        """Note bytes of the answer that the kernel has accepted."""
+        self.sent.add(data)
+        self.responded_ns = at_ns

@@ -1,0 +1,280 @@
+"""The interpreter of acts: it pulls one act at a time and carries it out on a transport.
+
+It knows acts and nothing of faults, routes or HTTP: what an act needs of the protocol (reading a request to a position,
+`100 Continue`, the next request) it asks of the `Conversation` above it. An act that can't be finished now holds the
+stream back; readiness, a timer or an answered question takes it up again. So whatever does not have to wait is done,
+and recorded, within one turn of the loop.
+
+Loop thread only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from pytest_epoll._core import acts, clock, timeline
+from pytest_epoll._core.limits import DRAIN_SECONDS
+from pytest_epoll._eventloop import probes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_epoll._core.acts import Acts
+    from pytest_epoll._core.timeline import Fact
+    from pytest_epoll._eventloop.loop import Loop
+    from pytest_epoll._eventloop.probes import PeerProbe
+    from pytest_epoll._eventloop.timers import Timer
+    from pytest_epoll._eventloop.transport import Sink, Transport
+
+
+class Conversation(Protocol):
+    """What a channel needs of the protocol above it."""
+
+    @property
+    def sink(self) -> Sink:
+        """Who counts what the channel sends."""
+        ...
+
+    def read_to(self, position: str, *, read_on: bool) -> bool:
+        """Read the request up to a position; False: not there yet, `Channel.resume` will be called."""
+        ...
+
+    def send_continue(self) -> None:
+        """Send `100 Continue` if it is wanted."""
+
+    def begin_drain(self) -> None:
+        """From now on discard what the client sends."""
+
+    def stream_ended(self, *, is_free: bool) -> None:
+        """The stream is over; `is_free`: the connection may go on with the next request."""
+
+
+class Channel:
+    """Carries out one stream of acts at a time."""
+
+    __slots__ = (
+        "_acts",
+        "_conversation",
+        "_exchange",
+        "_is_draining",
+        "_loop",
+        "_probe",
+        "_question",
+        "_ticket",
+        "_timer",
+        "_transport",
+        "facts",
+    )
+
+    def __init__(
+        self, loop: Loop, transport: Transport, conversation: Conversation, facts: list[Fact], probe: PeerProbe
+    ) -> None:
+        self._loop = loop
+        self._transport = transport
+        self._conversation = conversation
+        self.facts = facts
+        self._probe = probe
+        self._question: bytes | None = None  # what the probe asks about this connection
+        self._acts: Acts | None = None
+        self._exchange = timeline.NO_EXCHANGE
+        self._timer: Timer | None = None
+        self._is_draining = False
+        self._ticket = 0  # counts waits, so that an answer to an earlier one is not taken for this one's
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a stream is being carried out."""
+        return self._acts is not None
+
+    def perform(self, stream: Acts, exchange: int) -> None:
+        """Carry out a stream of acts; what waits is taken up again by itself, or by `resume`."""
+        self._acts = stream
+        self._exchange = exchange
+        self.resume()
+
+    def resume(self) -> None:
+        """Go on: what the current act waited for is there."""
+        self._ticket += 1
+        while self._acts is not None:
+            act = next(self._acts, None)
+            if act is None:
+                self._end(is_free=False)
+            elif not self._CARRY_OUT[type(act)](self, act):
+                return
+
+    def abort(self) -> None:
+        """Give the stream up, as the client is gone or the server stops; every stage of it is closed."""
+        stream, self._acts = self._acts, None
+        self._ticket += 1
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        _close(stream)
+
+    def eof_received(self) -> None:
+        """The client has sent FIN; a drain is over with that, nothing else is."""
+        if self._is_draining:
+            self._end_drain()
+
+    def _end(self, *, is_free: bool) -> None:
+        stream, self._acts = self._acts, None
+        _close(stream)
+        self._conversation.stream_ended(is_free=is_free)
+
+    def _note(self, kind: str, size: int = 0, detail: object = None) -> None:
+        self.facts.append((clock.now_ns(), self._transport.record.index, self._exchange, kind, size, detail))
+
+    # -- one method an act; each returns whether the act is done --
+
+    def _read_to(self, act: acts.ReadTo) -> bool:
+        return self._conversation.read_to(act.position, read_on=act.read_on)
+
+    def _send_continue(self, _act: acts.SendContinue) -> bool:
+        self._conversation.send_continue()
+        return True
+
+    def _send(self, act: acts.Send) -> bool:
+        if self._transport.is_broken:
+            return False  # the read side is about to tell that the client has gone; nothing behind this happens
+        sink = self._conversation.sink
+        is_all_sent = self._transport.send([(segment, sink) for segment in act.image.segments()])
+        return is_all_sent and not self._transport.is_broken
+
+    def _sleep(self, act: acts.Sleep) -> bool:
+        self._note(timeline.PAUSED, detail=act.duration_ns / 1e9)
+        self._resume_after(act.duration_ns)
+        return False
+
+    def _resume_after(self, duration_ns: int) -> None:
+        def resume() -> None:
+            self._timer = None
+            self.resume()
+
+        self._timer = self._loop.call_later(duration_ns, resume)
+
+    def _wait_delivered(self, act: acts.WaitDelivered) -> bool:
+        return self._wait_until(lambda: self._is_delivered(exact=act.exact))
+
+    def _wait_peer_read(self, act: acts.WaitPeerRead) -> bool:
+        return self._wait_until(lambda: self._is_read(exact=act.exact))
+
+    def _wait_until(self, condition: Callable[[], bool]) -> bool:
+        if condition():
+            return True
+        ticket = self._ticket
+
+        def ask() -> bool:
+            if ticket != self._ticket:
+                return True  # the stream has been given up
+            if not condition():
+                return False
+            self.resume()
+            return True
+
+        self._loop.ask_until(ask)
+        return False
+
+    def _is_delivered(self, *, exact: bool) -> bool:
+        """Nothing is unsent, and the client's kernel has counted as many bytes as we sent.
+
+        Not "acknowledged": the client's delayed ACK would make that 44 ms on a reused connection.
+        """
+        if probes.unsent_bytes(self._transport.fd):
+            return False
+        return self._is_seen(timeline.DELIVERED, exact=exact, must_be_read=False)
+
+    def _is_read(self, *, exact: bool) -> bool:
+        """The client's receive queue is empty, and what went through it is all that we sent.
+
+        The queue alone is not enough: it is empty, too, before the bytes have reached it (once in a thousand).
+        """
+        return self._is_seen(timeline.PEER_READ, exact=exact, must_be_read=True)
+
+    def _is_seen(self, kind: str, *, exact: bool, must_be_read: bool) -> bool:
+        transport = self._transport
+        if self._question is None:
+            self._question = self._probe.question(transport.sock)
+        if self._question is None:
+            return True  # the client is gone, the read side is about to tell
+        view = self._probe.look(transport.sock, self._question)
+        sent = transport.record.bytes_sent
+        if view is None:
+            if exact:
+                self._note(timeline.UNOBSERVED, sent, f"{kind}: {self._probe.why_blind()}")
+            return True
+        if view.is_gone:
+            return True
+        if view.received < sent + transport.has_shut_down or (must_be_read and view.unread):
+            return False
+        self._note(kind, sent)
+        return True
+
+    def _shutdown_write(self, act: acts.ShutdownWrite) -> bool:
+        self._transport.shut_down(goodbye=act.goodbye)
+        return True
+
+    def _send_rst(self, _act: acts.SendRst) -> bool:
+        self._transport.reset()
+        return True
+
+    def _drain(self, _act: acts.Drain) -> bool:
+        """Wait for the client's FIN; the conversation discards what comes before it."""
+        if self._transport.has_eof or not self._transport.is_open:
+            self._transport.release()
+            return True
+        self._is_draining = True
+        self._conversation.begin_drain()
+        self._timer = self._loop.call_later(clock.to_ns(DRAIN_SECONDS), self._end_drain)
+        return False
+
+    def _end_drain(self) -> None:
+        """Both sides have parted, or the client's has not come in time."""
+        self._is_draining = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._transport.has_eof:
+            self._transport.release()
+        else:
+            self._transport.abandon()
+        self.resume()
+
+    def _take_note(self, act: acts.Note) -> bool:
+        self._note(act.kind, detail=act.detail)
+        return True
+
+    def _pending(self, act: acts.Pending) -> bool:
+        ticket = self._ticket
+
+        def on_ready() -> None:
+            if ticket == self._ticket:
+                self.resume()
+
+        act.when_ready(on_ready)
+        return False
+
+    def _next_request(self, _act: acts.NextRequest) -> bool:
+        self._end(is_free=True)
+        return False
+
+    _CARRY_OUT: ClassVar[dict[type, Callable[[Channel, Any], bool]]] = {
+        acts.ReadTo: _read_to,
+        acts.SendContinue: _send_continue,
+        acts.Send: _send,
+        acts.Sleep: _sleep,
+        acts.WaitDelivered: _wait_delivered,
+        acts.WaitPeerRead: _wait_peer_read,
+        acts.ShutdownWrite: _shutdown_write,
+        acts.SendRst: _send_rst,
+        acts.Drain: _drain,
+        acts.Note: _take_note,
+        acts.Pending: _pending,
+        acts.NextRequest: _next_request,
+    }
+
+
+def _close(stream: Acts | None) -> None:
+    """Close a stream that is a generator, and with it every stage and every source that it was pulling from."""
+    close = getattr(stream, "close", None)
+    if close is not None:
+        close()

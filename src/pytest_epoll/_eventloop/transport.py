@@ -1,0 +1,373 @@
+"""One connection's socket: reading, writing and the three ways to part.
+
+Facts
+- `recv` decides, flags are hints: HUP and ERR may come with data that is still to be read, an ERR with SO_ERROR == 0 is
+  the error queue. A failed `recv` costs 2.1 to 2.6 us (an exception), so nobody reads again just to see EAGAIN.
+- A `send` may be the first to learn of an RST (ECONNRESET once, EPIPE from then on); what the client had sent before is
+  still in the receive queue, and behind it there is only an EOF, not the error again.
+- close(2) sends RST instead of FIN if bytes were unread, and nothing at all while a forked child holds the descriptor.
+- EPOLL_CTL_MOD reports what is ready at that moment, in both trigger modes.
+
+What we do. Level-triggered one `recv` an event, edge-triggered until a short one (unless RDHUP came along). Send first,
+ask for writability only after a short send. Reading is paused and resumed through the mask. RDHUP leaves the mask once
+it was recorded, and a HUP on a connection that must not be read unregisters it, else a level-triggered loop spins.
+
+FIN is always `shutdown(SHUT_WR)`, RST always `send_reset`; both act at once, whoever else holds the descriptor. Only
+`abandon` leaves the choice to the kernel, and records what that means.
+
+Loop thread only, all of it.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections import deque
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from pytest_epoll._core import clock, limits, timeline
+from pytest_epoll._eventloop import probes
+from pytest_epoll._eventloop.poller import ERR, HUP, IN, OUT, RDHUP
+
+if TYPE_CHECKING:
+    from pytest_epoll._core.messages import ConnectionRecord
+    from pytest_epoll._core.timeline import Fact
+    from pytest_epoll._eventloop.loop import Loop
+
+_GOODBYE = IN | RDHUP
+
+
+class Owner(Protocol):
+    """Who is told what a transport sees."""
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come."""
+
+    def eof_received(self) -> None:
+        """The client has sent FIN; it may still read."""
+
+    def connection_lost(self) -> None:
+        """The client has reset the connection; nothing can be sent any more."""
+
+    def all_sent(self) -> None:
+        """The kernel has taken the rest of what it could not take at once."""
+
+    def released(self) -> None:
+        """The descriptor has been given up; nothing more will be told."""
+
+
+class Sink(Protocol):
+    """Who keeps count of what was sent."""
+
+    def note_sent(self, views: list[memoryview]) -> None:
+        """The kernel has taken these bytes."""
+
+
+Piece: TypeAlias = "tuple[memoryview, Sink]"
+
+_IOV_MAX = 512
+"""Pieces of one sendmsg(2); the kernel takes up to 1024 (UIO_MAXIOV)."""
+
+
+def _tell_sinks(pieces: list[Piece], size: int) -> list[Piece]:
+    """Tell each sink what the kernel took of its pieces, in one call if they are neighbours; return what it left."""
+    taken: list[memoryview] = []
+    for place, (view, sink) in enumerate(pieces):
+        if len(view) > size:
+            if size:
+                taken.append(view[:size])
+            if taken:
+                sink.note_sent(taken)
+            return [(view[size:], sink), *pieces[place + 1 :]]
+        taken.append(view)
+        size -= len(view)
+        if place + 1 == len(pieces) or pieces[place + 1][1] is not sink:
+            sink.note_sent(taken)
+            taken = []
+    return []
+
+
+class Transport:
+    """A connected socket under a loop; see the module's docstring."""
+
+    __slots__ = (
+        "_edge",
+        "_is_watched",
+        "_loop",
+        "_mask",
+        "_may_read",
+        "_owner",
+        "_recv",
+        "_send",
+        "_unsent",
+        "facts",
+        "fd",
+        "has_eof",
+        "has_shut_down",
+        "is_broken",
+        "is_open",
+        "read_size",
+        "record",
+        "sock",
+    )
+
+    def __init__(self, loop: Loop, sock: socket.socket, record: ConnectionRecord, facts: list[Fact]) -> None:
+        self.sock = sock
+        self.fd = sock.fileno()
+        self.record = record
+        self.is_open = True  # the descriptor is ours and watched
+        self.has_eof = False  # the client's FIN was read
+        self.has_shut_down = False  # our FIN was sent
+        self.is_broken = False  # a send has failed: the client has reset the connection, the read side will say so
+        self.read_size = limits.READ_SIZE
+        self._loop = loop
+        self.facts = facts
+        self._owner: Owner
+        self._recv = sock.recv
+        self._send = sock.send
+        self._unsent: deque[Piece] = deque()
+        self._may_read = True
+        self._edge = loop.poller.edge
+        self._mask = _GOODBYE | self._edge
+
+    def attach(self, owner: Owner) -> None:
+        """Begin to watch the socket on behalf of `owner`."""
+        self._owner = owner
+        self._is_watched = True
+        self._loop.watch_fd(self.fd, self._mask, self.on_ready)
+
+    # -- what the loop reports --
+
+    def on_ready(self, mask: int) -> None:
+        """Handle readiness; spurious calls are harmless."""
+        if mask & OUT:
+            self._send_rest()
+        if mask & ~OUT and self.is_open:
+            if self._may_read and not self.has_eof:
+                self._read(mask)
+            else:
+                self._look_for_goodbye(mask)
+
+    def _read(self, mask: int) -> None:
+        size = self.read_size
+        for _ in range(limits.READS_A_TURN):
+            try:
+                data = self._recv(size)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._lose(error)
+                return
+            if not data:
+                self._on_eof()
+                return
+            self.record.bytes_received += len(data)
+            self._owner.data_received(data)
+            # Level-triggered the next turn reports what is left.
+            if not (self._edge and self._may_read and self.is_open):
+                return
+            if len(data) < size and not mask & (RDHUP | HUP | ERR):
+                return
+        self._loop.call_soon(lambda: self.on_ready(mask & ~OUT))
+
+    def _on_eof(self) -> None:
+        if self.is_broken:
+            self._lose(None)
+            return
+        self.has_eof = True
+        self._note_fin_received()
+        self._owner.eof_received()
+        if self.is_open:
+            self._watch_for(self._mask & ~_GOODBYE)
+
+    def _note_fin_received(self) -> None:
+        if self._mask & RDHUP:
+            self._mask &= ~RDHUP
+            at_ns = clock.now_ns()
+            self.record.say_goodbye("client", "fin", at_ns)
+            self.facts.append((at_ns, self.record.index, timeline.NO_EXCHANGE, timeline.FIN_RECEIVED, 0, None))
+
+    def _look_for_goodbye(self, mask: int) -> None:
+        """Look at a connection that must not be read now, without taking a byte."""
+        if mask & (HUP | ERR):
+            code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if code:
+                self._lose(OSError(code, errno.errorcode.get(code, "unknown error")))
+                return
+        if mask & (RDHUP | HUP):
+            self._note_fin_received()
+            if mask & HUP:  # can't be masked: only leaving the poller keeps it from being reported for ever
+                self._is_watched = False
+                self._loop.forget_fd(self.fd)
+            else:
+                self._loop.poller.modify(self.fd, self._mask)
+
+    def _lose(self, error: OSError | None) -> None:
+        """The connection is dead: the client has reset it, or the kernel gave up on it."""
+        at_ns = clock.now_ns()
+        detail = None if error is None or error.errno == errno.ECONNRESET else str(error)
+        self.record.say_goodbye("client", "rst", at_ns)
+        self.facts.append((at_ns, self.record.index, timeline.NO_EXCHANGE, timeline.RST_RECEIVED, 0, detail))
+        self.release()
+        self._owner.connection_lost()
+
+    def _watch_for(self, mask: int) -> None:
+        if not self._is_watched:
+            self._is_watched = True
+            self._loop.watch_fd(self.fd, mask, self.on_ready)
+        elif mask != self._mask:
+            self._loop.poller.modify(self.fd, mask)
+        self._mask = mask
+
+    # -- reading --
+
+    def pause_reading(self) -> None:
+        """Leave what comes to the kernel's buffers; FIN and RST are still noticed."""
+        if self._may_read:
+            self._may_read = False
+            if self.is_open:
+                self._watch_for(self._mask & ~IN)
+
+    def resume_reading(self) -> None:
+        """Read again; what is there already is reported in the next turn, in both trigger modes."""
+        if not self._may_read:
+            self._may_read = True
+            if self.is_open and not self.has_eof:
+                self._watch_for(self._mask | IN)
+
+    # -- writing --
+
+    def send_some(self, data: bytes) -> int:
+        """Send what the kernel takes at once and return how much that was; nothing may be waiting to be sent."""
+        try:
+            size = self._send(data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            self._on_send_error(error)
+            return 0
+        self.record.bytes_sent += size
+        return size
+
+    def send(self, pieces: list[Piece]) -> bool:
+        """Send all of it, now or as soon as the kernel takes it; return whether nothing is left to be sent."""
+        if self._unsent:
+            self._unsent.extend(pieces)
+            return False
+        rest = self._send_pieces(pieces)
+        if not rest:
+            return True
+        self.send_later(rest)
+        return False
+
+    def send_later(self, pieces: list[Piece]) -> None:
+        """Send as soon as the kernel takes it; nothing may be waiting yet."""
+        self._unsent.extend(pieces)
+        self._note(timeline.SEND_BLOCKED, sum(len(view) for view, _ in pieces))
+        self._watch_for(self._mask | OUT)
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether the kernel has yet to take something."""
+        return bool(self._unsent)
+
+    def _send_pieces(self, pieces: list[Piece]) -> list[Piece]:
+        """Send until the kernel takes no more, tell the sinks, and return what is left (nothing, if sending failed)."""
+        while pieces:
+            batch = pieces[:_IOV_MAX]
+            try:
+                if len(batch) == 1:
+                    size = self._send(batch[0][0])
+                else:
+                    size = self.sock.sendmsg([view for view, _ in batch])
+            except BlockingIOError:
+                return pieces
+            except OSError as error:
+                self._on_send_error(error)
+                return []
+            self.record.bytes_sent += size
+            rest = _tell_sinks(batch, size)
+            pieces = rest + pieces[_IOV_MAX:]
+            if rest:
+                return pieces
+        return []
+
+    def _send_rest(self) -> None:
+        rest = self._send_pieces(list(self._unsent))
+        self._unsent = deque(rest)
+        if rest or self.is_broken:
+            return
+        self._watch_for(self._mask & ~OUT)
+        self._note(timeline.SEND_RESUMED, 0)
+        self._owner.all_sent()
+
+    def _on_send_error(self, error: OSError) -> None:
+        """The client is gone; what it had sent before is still to be read, so the read side ends the connection."""
+        self._unsent.clear()
+        self._note(timeline.SEND_FAILED, 0, errno.errorcode.get(error.errno or 0, str(error)))
+        self.is_broken = True
+        self._may_read = True
+        self._watch_for((self._mask | IN) & ~OUT)
+
+    def _note(self, kind: str, size: int, detail: str | None = None) -> None:
+        self.facts.append((clock.now_ns(), self.record.index, timeline.NO_EXCHANGE, kind, size, detail))
+
+    # -- parting --
+
+    def shut_down(self, *, goodbye: bool) -> None:
+        """Send FIN, and go on reading."""
+        if self.has_shut_down or not self.is_open:
+            return
+        self.has_shut_down = True
+        try:
+            self.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            return  # ENOTCONN: the client has reset it; the read side will say so
+        at_ns = clock.now_ns()
+        if goodbye:
+            self.record.say_goodbye("server", "fin", at_ns)
+        detail = None if goodbye else "half-close"
+        self.facts.append((at_ns, self.record.index, timeline.NO_EXCHANGE, timeline.FIN_SENT, 0, detail))
+
+    def reset(self) -> None:
+        """Send RST at once, whatever is unsent or unread, and release the descriptor."""
+        if not self.is_open:
+            return
+        if probes.send_reset(self.sock):
+            at_ns = clock.now_ns()
+            self.record.say_goodbye("server", "rst", at_ns)
+            self.facts.append((at_ns, self.record.index, timeline.NO_EXCHANGE, timeline.RST_SENT, 0, None))
+        self.release()
+
+    def abandon(self) -> None:
+        """Shut down, empty the receive queue once and close: RST if bytes were unread even then, else FIN."""
+        if not self.is_open:
+            return
+        for _ in range(limits.READS_A_TURN):
+            try:
+                data = self._recv(limits.BODY_READ_SIZE)
+            except OSError:
+                break
+            if not data:
+                break
+            self.record.bytes_received += len(data)
+        if probes.unread_bytes(self.fd):
+            self.record.say_goodbye("server", "rst", clock.now_ns())
+            self._note(timeline.RST_SENT, 0, "bytes were unread")
+            probes.send_reset(self.sock)
+        else:
+            self.shut_down(goodbye=True)
+        self.release()
+
+    def release(self) -> None:
+        """Give the descriptor up; it is closed at the end of the turn."""
+        if not self.is_open:
+            return
+        self.is_open = False
+        self._unsent.clear()
+        self._loop.forget_fd(self.fd)
+        self._loop.close_later(self.sock)
+        at_ns = clock.now_ns()
+        self.record.ended_ns = at_ns
+        self.facts.append((at_ns, self.record.index, timeline.NO_EXCHANGE, timeline.ENDED, 0, None))
+        self._owner.released()

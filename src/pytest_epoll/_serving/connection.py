@@ -1,0 +1,147 @@
+"""What users hold of a connection: read behind the barrier."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_epoll._core import clock, limits, timeline
+from pytest_epoll._serving.views import Timeline, seconds
+
+if TYPE_CHECKING:
+    from pytest_epoll._core.messages import ConnectionRecord
+    from pytest_epoll._serving.request import Request
+    from pytest_epoll._serving.views import Desk, Event
+
+
+class Connection:
+    """A connection that a client opened, and how it ended."""
+
+    __slots__ = ("_desk", "_record")
+
+    def __init__(self, desk: Desk, record: ConnectionRecord) -> None:
+        self._desk = desk
+        self._record = record
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Connection) and self._record is other._record
+
+    def __hash__(self) -> int:
+        return id(self._record)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Connection c{self._record.index} from {self._record.client_address[0]}:{self._record.client_address[1]}>"
+        )
+
+    def _fresh(self) -> ConnectionRecord:
+        self._desk.barrier.settle()
+        return self._record
+
+    @property
+    def index(self) -> int:
+        """How many connections were accepted before it."""
+        return self._record.index
+
+    @property
+    def client_address(self) -> tuple[str, int]:
+        """The client's (host, port)."""
+        return self._record.client_address
+
+    @property
+    def requests(self) -> list[Request]:
+        """The requests that came on it, in order."""
+        self._desk.barrier.settle()
+        index = self._record.index
+        journal = self._desk.journal
+        return [
+            self._desk.request(journal.record_at(journal.requests, place))
+            for place, entry in enumerate(journal.requests)
+            if (entry[1] if isinstance(entry, tuple) else entry.connection) == index
+        ]
+
+    @property
+    def events(self) -> Timeline:
+        """The part of the timeline that is about it."""
+        self._desk.barrier.settle()
+        index = self._record.index
+        return Timeline(self._desk, [fact for fact in self._desk.journal.facts if fact[1] == index])
+
+    @property
+    def opened_at(self) -> float:
+        """When it was accepted."""
+        return clock.seconds(self._record.opened_ns)
+
+    @property
+    def closed_at(self) -> float | None:
+        """When the first goodbye of either side was sent or seen."""
+        return seconds(self._fresh().closed_ns)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether neither side has said goodbye."""
+        return self._fresh().closed_by is None
+
+    @property
+    def closed_by(self) -> str | None:
+        """Who said goodbye first: "client", "server" or None."""
+        return self._fresh().closed_by
+
+    @property
+    def closed_how(self) -> str | None:
+        """What that goodbye was on the wire: "fin", "rst" or None."""
+        return self._fresh().closed_how
+
+    @property
+    def bytes_received(self) -> int:
+        """Bytes that were read from it, drained ones included."""
+        return self._fresh().bytes_received
+
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes that the kernel has accepted."""
+        return self._fresh().bytes_sent
+
+    def wait_closed(self, timeout: float = limits.WAIT_SECONDS) -> None:
+        """Return once either side has said goodbye.
+
+        Raises:
+            WaitTimeout: nobody has, after `timeout` seconds.
+            UsageError: the wait would freeze an event loop of this thread.
+        """
+        __tracebackhide__ = True
+        self._desk.barrier.wait(
+            lambda: self._record.closed_by is not None,
+            timeout,
+            lambda: f"{self!r} to close, but the client still holds it: is a response or a pool alive?",
+        )
+
+    def wait_event(self, kind: str, timeout: float = limits.WAIT_SECONDS) -> Event:
+        """Return the first event of that kind on this connection, at once if it has already happened.
+
+        Raises:
+            WaitTimeout: there is none after `timeout` seconds.
+            UsageError: the wait would freeze an event loop of this thread.
+        """
+        __tracebackhide__ = True
+        index = self._record.index
+        journal = self._desk.journal
+
+        def has_happened() -> bool:
+            return any(fact[1] == index and fact[3] == kind for fact in timeline.expand(journal.facts))
+
+        self._desk.barrier.wait(has_happened, timeout, lambda: f"an event {kind!r} on {self!r}, there was none")
+        return next(event for event in self.events if event.kind == kind)
+
+    def wait_ended(self, timeout: float = limits.WAIT_SECONDS) -> None:
+        """Return once both directions are over and the socket is released.
+
+        Raises:
+            WaitTimeout: they are not, after `timeout` seconds.
+            UsageError: the wait would freeze an event loop of this thread.
+        """
+        __tracebackhide__ = True
+        self._desk.barrier.wait(
+            lambda: self._record.ended_ns is not None,
+            timeout,
+            lambda: f"{self!r} to end, but the client has not closed it",
+        )

@@ -1,0 +1,37 @@
+"""What every session of a server shares, passed whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_epoll._core.messages import RequestRecord
+    from pytest_epoll._core.request_head import Head
+    from pytest_epoll._eventloop.loop import Loop
+    from pytest_epoll._eventloop.probes import PeerProbe
+    from pytest_epoll._serving.journal import Journal
+    from pytest_epoll._serving.router import Router
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a client may send; see `EpollServer`."""
+
+    max_head_size: int
+    max_body_size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One server's parts, without methods."""
+
+    loop: Loop
+    probe: PeerProbe
+    journal: Journal
+    router: Router
+    heads: dict[bytes, Head]
+    limits: Limits
+    explain_unmatched: Callable[[RequestRecord], str]

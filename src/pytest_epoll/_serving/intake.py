@@ -1,0 +1,159 @@
+"""From bytes to requests: what a connection's client has sent, listed in the record as it becomes known.
+
+A request is listed once its head is complete, or when it is refused or broken off before that. It is told of twice:
+when it is listed, and when its reading has ended, whole or not. Loop thread only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from pytest_epoll._core import limits, timeline
+from pytest_epoll._core.messages import RequestRecord, Window
+from pytest_epoll._serving.exchange import Exchange
+from pytest_epoll._serving.replies import Reply
+from pytest_epoll._wire import http1_writer
+from pytest_epoll._wire.http1_reader import BETWEEN, COMPLETE, FAILED, HEAD, RequestReader
+
+if TYPE_CHECKING:
+    from pytest_epoll._core.messages import ConnectionRecord
+    from pytest_epoll._eventloop.transport import Transport
+    from pytest_epoll._serving.context import Context
+
+
+class Listener(Protocol):
+    """Who is told of requests."""
+
+    def request_listed(self, exchange: Exchange) -> None:
+        """A request's head has come."""
+
+    def request_ended(self, exchange: Exchange) -> None:
+        """A request's reading has ended; `complete` and `error` of its record say how."""
+
+
+class Intake:
+    """Takes one connection's bytes apart."""
+
+    __slots__ = ("_connection", "_context", "_listener", "_reader", "_transport", "current", "is_open")
+
+    def __init__(self, context: Context, transport: Transport, listener: Listener) -> None:
+        sizes = context.limits
+        self.current: Exchange | None = None  # the request that is being read
+        self.is_open = True  # False: whatever else comes is discarded
+        self._context = context
+        self._transport = transport
+        self._listener = listener
+        self._connection: ConnectionRecord = transport.record
+        self._reader = RequestReader(
+            heads=context.heads, max_head_size=sizes.max_head_size, max_body_size=sizes.max_body_size
+        )
+
+    def take(self, data: bytes, at_ns: int) -> None:
+        """Take what was received; the listener hears of each request that it begins or ends."""
+        start = 0
+        while start < len(data) and self.is_open:
+            exchange = self.current
+            if exchange is None:
+                exchange = self._begin(at_ns)
+            end = self._reader.feed(data, start)
+            exchange.record.raw.append(data[start:end])  # all of it is no copy
+            exchange.record.raw_size += end - start
+            start = end
+            self._progress(exchange, at_ns)
+        if start < len(data):
+            self._discard(data[start:])
+
+    def close(self, at_ns: int, reason: str) -> None:
+        """Discard from now on; a request that was being read is incomplete for that reason."""
+        self.is_open = False
+        exchange = self.current
+        if exchange is not None and exchange.is_listed:
+            self._end(exchange, at_ns, reason)
+
+    def break_off(self, at_ns: int, reason: str | None = None) -> Exchange | None:
+        """Return the request that the client has broken off by its goodbye, if there is one."""
+        self.is_open = False
+        exchange = self.current
+        if exchange is None:
+            return None
+        failure = self._reader.end_of_stream()
+        if failure is None:
+            self.current = None  # empty lines between two requests are no request
+            return None
+        if not exchange.is_listed:
+            self._list(exchange, at_ns)
+        self._end(exchange, at_ns, reason or failure.reason)
+        return exchange
+
+    def _begin(self, at_ns: int) -> Exchange:
+        record = RequestRecord(self._connection.index, timeline.NO_EXCHANGE, at_ns)
+        self._reader.content = record.content
+        self._reader.chunk_sizes = record.chunk_sizes
+        self.current = Exchange(self._context.journal, record)
+        return self.current
+
+    def _progress(self, exchange: Exchange, at_ns: int) -> None:
+        """Look at what the reader has made of the last bytes."""
+        reader = self._reader
+        record = exchange.record
+        state = reader.state
+        if state in (BETWEEN, HEAD):
+            return
+        is_new = not exchange.is_listed
+        if is_new:
+            record.head = reader.head
+            self._list(exchange, at_ns)
+        head_size = 0 if record.head is None else len(record.head.raw)
+        if record.body_started_ns is None and record.raw_size > head_size > 0:
+            record.body_started_ns = at_ns
+            self._transport.read_size = limits.BODY_READ_SIZE
+        if state == FAILED:
+            self._refuse(exchange, at_ns)
+        elif state == COMPLETE:
+            record.raw_trailers = reader.raw_trailers
+            reader.next()
+            self._end(exchange, at_ns, None)
+        elif is_new:
+            self._listener.request_listed(exchange)
+
+    def _refuse(self, exchange: Exchange, at_ns: int) -> None:
+        """Answer a malformed request; what stands behind it is never answered (RFC 9112 section 2.2)."""
+        failure = self._reader.failure
+        assert failure is not None
+        self.is_open = False
+        exchange.refusal = Reply(http1_writer.refusal(failure.status, f"{failure.reason}\n"))
+        journal = self._context.journal
+        journal.malformed.append(exchange.record)
+        journal.note(at_ns, exchange.record, timeline.REFUSED, failure.status, failure.reason)
+        self._end(exchange, at_ns, failure.reason)
+
+    def _list(self, exchange: Exchange, at_ns: int) -> None:
+        record = exchange.record
+        journal = self._context.journal
+        record.exchange = self._connection.exchanges
+        self._connection.exchanges += 1
+        exchange.is_listed = True
+        journal.requests.append(record)
+        journal.reading.add(record)
+        if record.head is not None:
+            record.head_received_ns = at_ns
+            journal.note(at_ns, record, timeline.HEAD, len(record.head.raw), record.head.raw)
+
+    def _end(self, exchange: Exchange, at_ns: int, error: str | None) -> None:
+        record = exchange.record
+        journal = self._context.journal
+        self.current = None
+        self._transport.read_size = limits.READ_SIZE
+        record.complete = error is None
+        record.error = error
+        record.body_received_ns = at_ns
+        journal.reading.discard(record)
+        if record.body_started_ns is not None and record.head is not None:
+            journal.note(at_ns, record, timeline.BODY, record.raw_size - len(record.head.raw))
+        journal.note(at_ns, record, timeline.REQUEST_ENDED, record.raw_size, error)
+        self._listener.request_ended(exchange)
+
+    def _discard(self, data: bytes) -> None:
+        if self._connection.discarded is None:
+            self._connection.discarded = Window()
+        self._connection.discarded.add(data)

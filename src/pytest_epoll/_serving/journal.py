@@ -1,0 +1,102 @@
+"""The record of a server: facts, connections, requests and what went wrong.
+
+Written on the loop thread, read by others behind the barrier. A request that came in one piece and was answered in one
+piece has no record of its own: its place in `requests` holds its one fact, and `request_record` makes the record when
+somebody looks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_epoll._core import timeline
+from pytest_epoll._core.messages import RequestRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_epoll._core.messages import ConnectionRecord
+    from pytest_epoll._core.request_head import Head
+    from pytest_epoll._core.timeline import Fact
+
+
+class Journal:
+    """Everything that a server has seen."""
+
+    def __init__(self, parse_head: Callable[[bytes], Head]) -> None:
+        self.facts: list[Fact] = []
+        self.connections: list[ConnectionRecord] = []
+        self.accepted = 0  # connections ever; their indexes go on counting when the record is cleared
+        self.requests: list[Fact | RequestRecord] = []
+        self.unmatched: list[RequestRecord] = []
+        self.malformed: list[RequestRecord] = []
+        self.reading: set[RequestRecord] = set()  # listed and not yet read to the end
+        self._parse_head = parse_head
+        self._earlier: dict[
+            int, ConnectionRecord
+        ] = {}  # open when the record was cleared; requests may still come on them
+
+    @property
+    def ended(self) -> int:
+        """How many requests are no longer being read."""
+        return len(self.requests) - len(self.reading)
+
+    def record_at(self, requests: list[Fact | RequestRecord], index: int) -> RequestRecord:
+        """Return the record at that place of a list of requests; callable from any thread behind the barrier."""
+        entry = requests[index]
+        if not isinstance(entry, RequestRecord):
+            entry = requests[index] = self.unfold(entry)
+        return entry
+
+    def connection(self, index: int) -> ConnectionRecord:
+        """Return the connection with that index; those on record are consecutive."""
+        if self.connections and index >= self.connections[0].index:
+            return self.connections[index - self.connections[0].index]
+        return self._earlier[index]
+
+    def unfold(self, fact: Fact) -> RequestRecord:
+        """Return the record that an uneventful exchange's fact stands for."""
+        at_ns, connection, exchange, _, sent, raw_head, route, _, status, image, responded_ns = fact
+        record = RequestRecord(connection, exchange, at_ns)
+        record.head = self._parse_head(raw_head)
+        record.raw.append(raw_head)
+        record.raw_size = len(raw_head)
+        record.complete = True
+        record.head_received_ns = record.body_received_ns = at_ns
+        record.route = route
+        record.status = status
+        record.add_sent(memoryview(image)[:sent], responded_ns)
+        record.body_sent = max(0, sent - image.find(b"\r\n\r\n") - 4)
+        return record
+
+    def records(self) -> list[RequestRecord]:
+        """Return all records, in order of arrival; callable from any thread behind the barrier."""
+        return [self.record_at(self.requests, index) for index in range(len(self.requests))]
+
+    def note(self, at_ns: int, record: RequestRecord, kind: str, size: int = 0, detail: object = None) -> None:
+        """Append a fact about a request."""
+        self.facts.append((at_ns, record.connection, record.exchange, kind, size, detail))
+
+    def unfired(self) -> list[tuple[int, int, int, str]]:
+        """Return (route, reply, place, repr) of each fault that was armed at least once and never fired."""
+        armed: dict[tuple[int, int, int, str], None] = {}
+        fired = set()
+        for fact in self.facts:
+            if fact[3] == timeline.ARMED:
+                armed[fact[5]] = None
+            elif fact[3] == timeline.FAULT:
+                fired.add(fact[5])
+        return [identity for identity in armed if identity not in fired]
+
+    def clear(self) -> None:
+        """Forget all records; what is in flight goes on, unlisted, and indexes go on counting. Loop thread only.
+
+        The lists are replaced, not emptied: a snapshot that somebody holds stays what it was.
+        """
+        self._earlier = {record.index: record for record in self.connections if record.ended_ns is None}
+        self.facts = []
+        self.connections = []
+        self.requests = []
+        self.unmatched = []
+        self.malformed = []
+        self.reading = set()

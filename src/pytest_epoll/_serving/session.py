@@ -1,0 +1,360 @@
+"""One connection's conversation: who answers which request, in which order, and when the connection is over.
+
+Two paths, one meaning. A request that is exactly one remembered head, whose answer is settled, on a connection that is
+free: the bytes are sent and one fact is written (`data_received`). Everything else is taken apart by the intake,
+becomes an `Exchange` in the queue, is matched when its turn has come, and is answered by one send if its reply is
+plain, else by a stream of acts through the channel. A property test proves that both put the same bytes and facts on
+the wire.
+
+Loop thread only. HTTP's words (names of headers, codings) belong in `_wire`, not here.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pytest_epoll._core import clock, limits, timeline
+from pytest_epoll._eventloop.channel import Channel
+from pytest_epoll._serving.exchange import Exchange, reply_acts, request_acts
+from pytest_epoll._serving.intake import Intake
+from pytest_epoll._serving.replies import Reply
+from pytest_epoll._wire import http1_writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_epoll._core.acts import Acts
+    from pytest_epoll._core.image import Image
+    from pytest_epoll._core.timeline import Fact
+    from pytest_epoll._eventloop.transport import Transport
+    from pytest_epoll._serving.context import Context
+
+
+class Session:
+    """What a connection's client and our routes have to say to each other."""
+
+    __slots__ = (
+        "_channel",
+        "_context",
+        "_corked",
+        "_corked_size",
+        "_facts",
+        "_has_parted",
+        "_intake",
+        "_is_answering",
+        "_is_awaiting_request",
+        "_is_free",
+        "_on_end",
+        "_queue",
+        "_requests",
+        "_settled",
+        "record",
+        "sink",
+        "transport",
+    )
+
+    def __init__(self, context: Context, transport: Transport, on_end: Callable[[int], object]) -> None:
+        self.transport = transport
+        self.record = transport.record
+        self.sink: Exchange  # who counts what the channel sends
+        self._context = context
+        self._on_end = on_end
+        self._facts = context.journal.facts
+        self._requests = context.journal.requests
+        self._settled = context.router.settled
+        self._is_free = True  # nothing is being read, answered or sent, and the client may still ask
+        self._is_answering = False
+        self._has_parted = False  # an answer has ended with a goodbye of ours
+        self._is_awaiting_request = False  # the channel's act waits for the end of the request
+        self._queue: deque[Exchange] = deque()  # requests in order of arrival that are not yet answered
+        self._intake: Intake | None = None  # made for the first request that the fast path does not answer
+        self._channel: Channel | None = None  # made for the first answer that takes more than one send
+        self._corked: list[tuple[Exchange, Image]] | None = None  # answers that leave together at the end of a read
+        self._corked_size = 0
+
+    # -- what the transport reports --
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; the fast path is here, in one frame."""
+        if self._is_free:
+            answer = self._settled.get(data)
+            if answer is not None:
+                at_ns = clock.now_ns()
+                image = answer.image
+                record = self.record
+                exchange = record.exchanges
+                record.exchanges = exchange + 1
+                size = self.transport.send_some(image)
+                fact = (
+                    at_ns,
+                    record.index,
+                    exchange,
+                    timeline.UNEVENTFUL,
+                    size,
+                    answer.raw_head,
+                    answer.route_index,
+                    answer.reply_number,
+                    answer.status,
+                    image,
+                    clock.now_ns(),
+                )
+                answer.route.calls += 1
+                answer.reply.used += 1
+                if size == len(image):
+                    self._facts.append(fact)
+                    self._requests.append(fact)
+                else:
+                    self._finish_sending(fact)
+                return
+        self._take(data)
+
+    def eof_received(self) -> None:
+        """The client has sent FIN: what it was sending is broken off, what it is owed is still sent."""
+        self._break_off(None)
+        if self._channel is not None and self._channel.is_busy:
+            self._channel.eof_received()
+        else:
+            self._rest()
+
+    def connection_lost(self) -> None:
+        """The client is gone, nobody waits for an answer any more."""
+        self._break_off("the client reset the connection")
+        self._give_up()
+
+    def all_sent(self) -> None:
+        """The kernel has taken the rest: go on with the stream, or with the next answer."""
+        if self._channel is not None and self._channel.is_busy:
+            self._channel.resume()
+        else:
+            self._answer_queue()
+            self._rest()
+
+    def refresh(self) -> None:
+        """Take up the lists anew after the record was cleared."""
+        self._facts = self._context.journal.facts
+        self._requests = self._context.journal.requests
+        self.transport.facts = self._facts
+        if self._channel is not None:
+            self._channel.facts = self._facts
+
+    def released(self) -> None:
+        """The connection has ended."""
+        self._is_free = False
+        self._on_end(self.record.index)
+
+    def stop(self) -> None:
+        """The server stops: end the connection at once."""
+        self._break_off("the server stopped")
+        self._give_up()
+        self.transport.abandon()
+
+    # -- reading --
+
+    def _take(self, data: bytes) -> None:
+        """Take bytes apart; what can be answered at once leaves together."""
+        self._is_free = False
+        intake = self._intake
+        if intake is None:
+            intake = self._intake = Intake(self._context, self.transport, self)
+        self._corked = []
+        intake.take(data, clock.now_ns())
+        self._uncork()
+        self._rest()
+
+    def request_listed(self, exchange: Exchange) -> None:
+        """A request's head has come, its body has not."""
+        self._queue.append(exchange)
+        self._answer_queue()
+
+    def request_ended(self, exchange: Exchange) -> None:
+        """A request has been read to its end, or will not be."""
+        if self._is_awaiting_request and self._queue[0] is exchange:
+            self._is_awaiting_request = False
+            assert self._channel is not None
+            self._channel.resume()
+            return
+        if not (self._queue and self._queue[-1] is exchange):
+            self._queue.append(exchange)
+        self._answer_queue()
+
+    def _break_off(self, reason: str | None) -> None:
+        """The stream of requests has ended; one that was being read gets no answer."""
+        self._is_free = False
+        if self._intake is None or not self._intake.is_open:
+            return
+        self._is_awaiting_request, was_awaiting = False, self._is_awaiting_request
+        self._is_answering = True  # whatever is told of now is not to be answered
+        exchange = self._intake.break_off(clock.now_ns(), reason)
+        self._is_answering = False
+        if exchange is not None:
+            self._queue.remove(exchange)
+            if was_awaiting:
+                assert self._channel is not None
+                self._channel.abort()
+
+    def _give_up(self) -> None:
+        self._queue.clear()
+        self._corked = None
+        if self._channel is not None:
+            self._channel.abort()
+
+    def _rest(self) -> None:
+        """Look where the connection stands when there is nothing more to do in this turn."""
+        transport = self.transport
+        if not transport.is_open:
+            return
+        if len(self._queue) >= limits.PIPELINE_DEPTH:
+            transport.pause_reading()
+            return
+        transport.resume_reading()
+        if self._queue or transport.has_unsent:
+            return
+        intake = self._intake
+        if transport.has_eof:
+            transport.shut_down(goodbye=True)
+            transport.release()
+        else:
+            self._is_free = intake is None or (intake.is_open and intake.current is None)
+
+    # -- answering --
+
+    def _answer_queue(self) -> None:
+        """Answer what is there, in order; what has to wait takes the queue up again when it is done."""
+        if self._is_answering or self._has_parted:
+            return
+        self._is_answering = True
+        while self._queue and not self.transport.has_unsent and not self._is_performing():
+            exchange = self._queue[0]
+            if exchange.record.complete is None and not self._must_be_refused(exchange):
+                self._perform(exchange, request_acts(partial(self._answer_acts, exchange)))
+                continue
+            reply, image, closes = self._choose(exchange)
+            if reply.is_plain and not closes:
+                self._queue.popleft()
+                self._send_plain(exchange, image)
+            else:
+                self._perform(exchange, reply_acts(reply, image, closes=closes, route=exchange.record.route))
+        self._is_answering = False
+
+    def _is_performing(self) -> bool:
+        return self._channel is not None and self._channel.is_busy
+
+    def _must_be_refused(self, exchange: Exchange) -> bool:
+        """Whether a client waits for 100 Continue with a body that no route could want."""
+        head = exchange.record.head
+        return head is not None and head.expects_continue and not self._context.router.could_match(head)
+
+    def _choose(self, exchange: Exchange) -> tuple[Reply, Image, bool]:
+        """Choose the answer to a request, and write down which it is."""
+        record = exchange.record
+        journal = self._context.journal
+        reply = exchange.refusal
+        if reply is None:
+            chosen = self._context.router.choose(record)
+            if chosen is None:
+                reply = self._refuse_unmatched(exchange)
+            else:
+                route, reply = chosen
+                record.route = route.index
+        image = reply.image(record.head)
+        exchange.head_size = image.head_size
+        record.status = reply.response.status
+        if record.route is not None:
+            detail = (record.route, reply.number, record.status)
+            journal.note(clock.now_ns(), record, timeline.MATCHED, image.size, detail)
+        return reply, image, reply.closes(record.head)
+
+    def _refuse_unmatched(self, exchange: Exchange) -> Reply:
+        record = exchange.record
+        journal = self._context.journal
+        journal.unmatched.append(record)
+        journal.note(clock.now_ns(), record, timeline.UNMATCHED)
+        return Reply(http1_writer.unmatched(self._context.explain_unmatched(record), closes=record.complete is None))
+
+    def _answer_acts(self, exchange: Exchange) -> Acts:
+        reply, image, closes = self._choose(exchange)
+        return reply_acts(reply, image, closes=closes, route=exchange.record.route)
+
+    def _send_plain(self, exchange: Exchange, image: Image) -> None:
+        if self._corked is None:
+            self._send_images([(exchange, image)])
+            return
+        self._corked.append((exchange, image))
+        self._corked_size += image.size
+        if self._corked_size >= limits.BODY_READ_SIZE:
+            self._uncork()
+            self._corked = []
+
+    def _uncork(self) -> None:
+        """Send the answers to all that came in one read."""
+        corked, self._corked = self._corked, None
+        self._corked_size = 0
+        if corked:
+            self._send_images(corked)
+
+    def _send_images(self, answers: list[tuple[Exchange, Image]]) -> None:
+        self.transport.send([(view, exchange) for exchange, image in answers for view in image.segments()])
+
+    def _finish_sending(self, fact: Fact) -> None:
+        """The kernel took only a part of a settled answer: the exchange is an eventful one after all."""
+        self._is_free = False
+        journal = self._context.journal
+        record = journal.unfold(fact)
+        size, image = fact[4], fact[9]
+        self._requests.append(record)
+        self._facts.extend(list(timeline.expand((fact,)))[: 4 if size else 3])
+        if not self.transport.is_broken:
+            exchange = Exchange(journal, record)
+            exchange.head_size = len(image) - len(image.partition(b"\r\n\r\n")[2])
+            self.transport.send_later([(memoryview(image)[size:], exchange)])
+
+    # -- what the channel asks --
+
+    def _perform(self, exchange: Exchange, stream: Acts) -> None:
+        corked = self._corked is not None
+        self._uncork()
+        if corked:
+            self._corked = []
+        channel = self._channel
+        if channel is None:
+            context = self._context
+            channel = self._channel = Channel(context.loop, self.transport, self, self._facts, context.probe)
+        self.sink = exchange
+        channel.perform(stream, exchange.record.exchange)
+
+    def read_to(self, position: str, *, read_on: bool) -> bool:  # noqa: ARG002 - "end" is the only one so far
+        """Have the current request read to its end; reading goes on by itself, so there is only the waiting."""
+        self._is_awaiting_request = self._queue[0].record.complete is None
+        return not self._is_awaiting_request
+
+    def send_continue(self) -> None:
+        """Send `100 Continue` if the client still waits for it."""
+        record = self._queue[0].record
+        if record.head is not None and record.head.expects_continue and record.body_started_ns is None:
+            record.continued_ns = clock.now_ns()
+            self.transport.send([(memoryview(http1_writer.CONTINUE), self)])
+
+    def note_sent(self, views: list[memoryview]) -> None:
+        """Note an interim response, which belongs to no answer's bytes."""
+        size = sum(map(len, views))
+        self._context.journal.note(clock.now_ns(), self._queue[0].record, timeline.CONTINUE_SENT, size)
+
+    def begin_drain(self) -> None:
+        """From now on discard what the client sends."""
+        if self._intake is not None:
+            self._intake.close(clock.now_ns(), "the answer did not wait for the rest of it")
+        self.transport.resume_reading()
+
+    def stream_ended(self, *, is_free: bool) -> None:
+        """The current exchange is over; behind a goodbye nothing is answered any more."""
+        if not is_free:
+            self._has_parted = True
+            self._queue.clear()
+            return
+        self._queue.popleft()
+        if not self._is_answering:
+            self._answer_queue()
+            if self._corked is None:
+                self._rest()

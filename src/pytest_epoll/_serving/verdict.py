@@ -1,0 +1,100 @@
+"""What a test left unmet: a pure function of the record and the routes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_epoll._core import timeline
+from pytest_epoll._core.finding import KINDS, Finding
+from pytest_epoll.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from pytest_epoll._core.messages import RequestRecord
+    from pytest_epoll._serving.journal import Journal
+    from pytest_epoll._serving.router import RouteEntry
+
+
+def findings(
+    journal: Journal, routes: list[RouteEntry], explain_unmatched: Callable[[RequestRecord], str]
+) -> list[Finding]:
+    """Return every finding, kind by kind."""
+    found = [
+        *_unmatched(journal, explain_unmatched),
+        *_unused(routes),
+        *_unfired(journal, routes),
+        *_malformed(journal),
+        *_inexact(journal),
+    ]
+    return sorted(found, key=lambda finding: KINDS.index(finding.kind))
+
+
+def _name(record: RequestRecord) -> str:
+    head = record.head
+    what = f" {head.method} {head.target}" if head is not None else ""
+    return f"c{record.connection}.{record.exchange}{what}"
+
+
+def _unmatched(journal: Journal, explain: Callable[[RequestRecord], str]) -> Iterator[Finding]:
+    for record in journal.unmatched:
+        yield Finding("unmatched", f"{_name(record)}\n{explain(record)}", record.connection, record.exchange)
+
+
+def _unused(routes: list[RouteEntry]) -> Iterator[Finding]:
+    for entry in routes:
+        where = f"{entry.text}, {entry.location}"
+        if not entry.replies:
+            yield Finding("unused", f"{where}: it has no reply, so it is not live\n  add one: .respond(...)")
+        elif not entry.is_required:
+            continue
+        elif not entry.is_used:
+            yield Finding(
+                "unused",
+                f'{where}: never requested\n  not required? .route(..., optional=True), or server.allow("unused")',
+            )
+        else:
+            for reply in entry.replies:
+                if reply.used < (reply.times or 1):
+                    used = f"used {reply.used} of {reply.times} times" if reply.times else "never used"
+                    yield Finding(
+                        "unused", f"{where}: reply {reply.number + 1} of {len(entry.replies)}, {reply.location}: {used}"
+                    )
+
+
+def _unfired(journal: Journal, routes: list[RouteEntry]) -> Iterator[Finding]:
+    for route, reply, _, text in journal.unfired():
+        entry = routes[route]
+        where = f"{entry.text}, {entry.replies[reply].location}"
+        yield Finding(
+            "unfired",
+            f"{text} on {where}: armed but never fired\n"
+            '  its position was never reached; is the reply shorter than that? server.allow("unfired") accepts it',
+        )
+
+
+def _malformed(journal: Journal) -> Iterator[Finding]:
+    for record in journal.malformed:
+        yield Finding("malformed", f"{_name(record)}: {record.error}", record.connection, record.exchange)
+
+
+def _inexact(journal: Journal) -> Iterator[Finding]:
+    for fact in journal.facts:
+        if fact[3] == timeline.UNOBSERVED:
+            yield Finding(
+                "inexact", f"c{fact[1]}.{fact[2]} {fact[5]}\n  exact=False on the fault accepts it", fact[1], fact[2]
+            )
+
+
+def checked_kinds(argument: str, kinds: Iterable[str]) -> frozenset[str]:
+    """Return kinds of findings that a caller gave.
+
+    Raises:
+        UsageError: an unknown kind.
+    """
+    checked = frozenset((kinds,) if isinstance(kinds, str) else kinds)
+    unknown = sorted(checked - set(KINDS))
+    if unknown:
+        message = f"{argument}: {unknown[0]!r} is no kind of finding; use {', '.join(map(repr, KINDS))}"
+        raise UsageError(message)
+    return checked

@@ -1,0 +1,111 @@
+"""Write the reply in pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import accumulate, count
+from typing import TYPE_CHECKING
+
+from pytest_epoll._core.acts import Fired, Send, Sleep, WaitPeerRead
+from pytest_epoll._core.response import checked_delay
+from pytest_epoll.errors import UsageError, UsageTypeError
+from pytest_epoll.faults._cut import Here, checked_position, mark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_epoll._core.acts import Acts
+    from pytest_epoll.faults._cut import Position
+
+
+@dataclass(frozen=True, slots=True)
+class PartialWrites:
+    """The reply in pieces: of `size` bytes each, of these `sizes` and then the rest, or `cuts` at these positions.
+
+    When: from the first byte of the reply on. It fires with the first cut; a reply with no byte behind the first piece
+    has none, and then it does not fire, which is a finding.
+
+    On the wire: the same bytes as without it, one `send` a piece; between two pieces `delay` seconds, or with
+    `until_read` as long as it takes the client to read the one before.
+
+    The kernel: segments that are sent one right after the other are read as one (37 of 40 times, with TCP_NODELAY,
+    too), even if each was acknowledged. So pieces alone split nothing; `until_read` waits until the client's receive
+    queue is empty and what went through it is all that was sent, and only then sends the next piece.
+
+    The client: with `until_read` every piece is what one `recv()` returns, if its buffer is large enough.
+
+    Exact: the cuts, always; that pieces are the client's reads, with `until_read`. Where the client's side can't be
+    seen (another network namespace, no sock_diag) that is a finding "inexact", unless `exact=False` accepts it. Not
+    exact: without `until_read`, what one `recv()` returns; `delay` is a lower bound.
+
+    Raises:
+        UsageError: not exactly one of `size`, `sizes` and `cuts`; a size below 1; a negative delay or position.
+        UsageTypeError: something that is no number.
+    """
+
+    size: int | None = None
+    sizes: tuple[int, ...] | None = None
+    cuts: tuple[Position, ...] | None = None
+    delay: float = 0.0
+    until_read: bool = False
+    exact: bool = True
+
+    def __post_init__(self) -> None:
+        given = [name for name in ("size", "sizes", "cuts") if getattr(self, name) is not None]
+        if len(given) != 1:
+            message = f"PartialWrites takes one of size=, sizes= and cuts=, not {' and '.join(given) or 'none'}"
+            raise UsageError(message)
+        for name in ("sizes", "cuts"):
+            value = getattr(self, name)
+            if value is not None:
+                if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+                    message = f"PartialWrites: {name}= takes a sequence, not {value!r}"
+                    raise UsageTypeError(message)
+                object.__setattr__(self, name, tuple(value))
+        for size in (self.size,) if self.sizes is None and self.cuts is None else self.sizes or ():
+            if isinstance(size, bool) or not isinstance(size, int):
+                message = f"PartialWrites: {given[0]}= takes whole bytes, not {size!r}"
+                raise UsageTypeError(message)
+            if size < 1:
+                message = f"PartialWrites: a piece has at least 1 byte, {given[0]}= has {size}"
+                raise UsageError(message)
+        for cut in self.cuts or ():
+            checked_position("cuts", cut)
+        checked_delay("delay", self.delay)
+
+    def __repr__(self) -> str:
+        name = next(name for name in ("size", "sizes", "cuts") if getattr(self, name) is not None)
+        arguments = [f"{name}={getattr(self, name)!r}"]
+        arguments += [f"delay={self.delay!r}"] if self.delay else []
+        arguments += [
+            f"{flag}={value}"
+            for flag, value, default in (("until_read", self.until_read, False), ("exact", self.exact, True))
+            if value != default
+        ]
+        return f"faults.PartialWrites({', '.join(arguments)})"
+
+    def _positions(self) -> Iterator[Position]:
+        if self.size is not None:
+            return count(self.size, self.size)
+        if self.sizes is not None:
+            return accumulate(self.sizes)
+        return iter(self.cuts or ())
+
+    def through(self, acts: Acts) -> Acts:
+        """Cut the reply at each position, and wait there if there is something to send behind it."""
+        is_cut = has_fired = False
+        for act in mark(acts, self._positions()):
+            if isinstance(act, Here):
+                is_cut = True
+                continue
+            if is_cut and isinstance(act, Send):
+                is_cut = False
+                if not has_fired:
+                    has_fired = True
+                    yield Fired(self)
+                if self.until_read:
+                    yield WaitPeerRead(exact=self.exact)
+                if self.delay:
+                    yield Sleep(checked_delay("delay", self.delay))
+            yield act

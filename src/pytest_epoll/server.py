@@ -1,0 +1,399 @@
+"""The server that a test holds: thin, it hands every call on to the part that knows."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
+
+from pytest_epoll._core import clock, limits
+from pytest_epoll._core.finding import KINDS
+from pytest_epoll._core.location import caller
+from pytest_epoll._eventloop.listener import open_listening_socket
+from pytest_epoll._eventloop.poller import make_poller
+from pytest_epoll._reporting import near_miss, timeline_text
+from pytest_epoll._serving import phases, verdict
+from pytest_epoll._serving.barrier import IN_FORK, Barrier
+from pytest_epoll._serving.connection import Connection
+from pytest_epoll._serving.context import Limits
+from pytest_epoll._serving.engine import Engine
+from pytest_epoll._serving.journal import Journal
+from pytest_epoll._serving.request import Request
+from pytest_epoll._serving.router import Router
+from pytest_epoll._serving.views import Desk, Snapshot, Timeline
+from pytest_epoll._wire.http1_reader import parse_head
+from pytest_epoll.errors import EpollFindings, UsageError, UsageTypeError
+from pytest_epoll.route import Route
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from pytest_epoll._core.finding import Finding
+    from pytest_epoll._core.messages import RequestRecord
+    from pytest_epoll._core.timeline import Fact
+
+__all__ = ("EpollServer",)
+
+_running: weakref.WeakSet[EpollServer] = weakref.WeakSet()
+
+
+def running_servers() -> list[EpollServer]:
+    """Return every server of this process that runs, in the order of their ports."""
+    return sorted(_running, key=lambda server: server.address)
+
+
+class EpollServer:
+    """A real HTTP server for tests, on a thread of its own and a port of its own.
+
+    It answers from routes, records what every client did on the wire, and misbehaves on purpose.
+
+        with EpollServer() as server:
+            server.get("/users").respond(json=[])
+            ...
+
+    A server that was made by hand raises nothing by itself: `check()` does. Under pytest the fixture `epoll_server`
+    starts, judges and stops one for each test.
+
+    Args:
+        host: the address to listen on.
+        port: the port; 0 lets the kernel choose a free one, which a restart keeps.
+        poller: "epoll", "poll" or "select"; the last two also serve where epoll does not exist.
+        edge_triggered: register with EPOLLET (epoll(7)); every promise is kept in both modes.
+        backlog: what `listen(2)` is given: connections that may wait to be accepted.
+        nodelay: set TCP_NODELAY (tcp(7)), so that small writes leave at once.
+        max_head_size: bytes of a request's head; a larger one is answered 431.
+        max_body_size: bytes of a request's body; a larger one is answered 413; None is no limit.
+        strict: which findings `check()` raises: True all of them, False none, or a set of kinds.
+        seed: what everything random starts from.
+
+    Raises:
+        UsageError: a value that can't mean anything, such as an unknown poller.
+        UsageTypeError: a keyword that there is not.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        poller: str = "epoll",
+        edge_triggered: bool = False,
+        backlog: int = 128,
+        nodelay: bool = True,
+        max_head_size: int = 65536,
+        max_body_size: int | None = None,
+        strict: bool | Iterable[str] = True,
+        seed: int = 0,
+    ) -> None:
+        make_poller(poller, edge_triggered=edge_triggered).close()  # refuses here what `start` would refuse
+        self._address: tuple[str, int] | None = None
+        self._asked_address = (host, port)
+        self._poller = poller
+        self._edge_triggered = edge_triggered
+        self._backlog = backlog
+        self._nodelay = nodelay
+        self._sizes = Limits(max_head_size, max_body_size)
+        self._strict = verdict.checked_kinds("strict", KINDS if strict is True else strict or ())
+        self._allowed: frozenset[str] = frozenset()
+        self._seed = seed
+        self._barrier = Barrier()
+        self._router = Router()
+        self._journal = Journal(parse_head)
+        self._routes: list[Route] = []
+        self._desk = Desk(
+            barrier=self._barrier,
+            journal=self._journal,
+            request=lambda record: Request(self._desk, record),
+            connection=lambda index: Connection(self._desk, self._journal.connection(index)),
+            route=lambda index: self._routes[index],
+            base_url=lambda: self.url,
+            render=self.render,
+        )
+
+    # -- life --
+
+    def start(self) -> Self:
+        """Bind the port and begin to serve; does nothing if it runs already. A restart takes the same port again.
+
+        Returns:
+            The server itself.
+
+        Raises:
+            OSError: the address can't be bound; EADDRINUSE if the port is taken.
+        """
+        if self._barrier.engine is None:
+            clock.start_epoch()
+            host, port = self._address or self._asked_address
+            sock = open_listening_socket(host, port, backlog=self._backlog, nodelay=self._nodelay)
+            self._address = sock.getsockname()[:2]
+            self._barrier.engine = Engine(
+                sock,
+                journal=self._journal,
+                router=self._router,
+                sizes=self._sizes,
+                explain_unmatched=self._explain_unmatched,
+                poller=self._poller,
+                edge_triggered=self._edge_triggered,
+            )
+            _running.add(self)
+        return self
+
+    def stop(self) -> None:
+        """End every connection and stop serving, within a second; routes and records stay. Does nothing if stopped.
+
+        Raises:
+            InternalError: the server had ended before, by a defect of pytest-epoll.
+        """
+        engine = self._barrier.engine
+        if engine is None:
+            return
+        if engine.is_in_fork:
+            raise UsageError(IN_FORK)
+        self._barrier.engine = None
+        _running.discard(self)
+        engine.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # -- where --
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """(host, port); raises `UsageError` before `start()`."""
+        if self._address is None:
+            message = "the server has no address yet; call start() first, or use it as a context manager"
+            raise UsageError(message)
+        return self._address
+
+    @property
+    def host(self) -> str:
+        """The address that it listens on; raises `UsageError` before `start()`."""
+        return self.address[0]
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on; raises `UsageError` before `start()`."""
+        return self.address[1]
+
+    @property
+    def url(self) -> str:
+        """The base url, "http://127.0.0.1:PORT", no slash at the end; raises `UsageError` before `start()`."""
+        host, port = self.address
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def url_for(self, path: str, **query: object) -> str:
+        """Return the url of a path, percent-encoded where it must be, with this query.
+
+        Raises:
+            UsageError: a path that does not begin with a slash, or the server was never started.
+        """
+        if not path.startswith("/"):
+            message = f"path {path!r} must begin with a slash"
+            raise UsageError(message)
+        encoded = self.url + quote(path, safe="/%:@!$&'()*+,;=~")
+        return f"{encoded}?{urlencode(query, doseq=True)}" if query else encoded
+
+    def __str__(self) -> str:
+        return self.url
+
+    def __repr__(self) -> str:
+        state = "running" if self._barrier.engine is not None else "stopped"
+        return f"<EpollServer {self.url if self._address else 'never started'}, {state}>"
+
+    # -- routes --
+
+    def route(self, method: str = "*", path: str | None = None, *, optional: bool | None = None) -> Route:
+        """Register a route; it is live from its first reply.
+
+        Args:
+            method: the method that it takes; "*" is every one.
+            path: the exact, decoded path.
+            optional: whether a test may leave it unused; None: only if it was registered before the test's body began.
+
+        Raises:
+            UsageError: a path that could not match.
+            UsageTypeError: an argument of a wrong type.
+        """
+        if not isinstance(path, str):
+            message = f"path must be a str such as '/users', not {path!r}"
+            raise UsageTypeError(message)
+        if "?" in path:
+            message = f"path {path!r} has a query; the path is matched without it: use {path.partition('?')[0]!r}"
+            raise UsageError(message)
+        is_required = phases.in_test_body() if optional is None else not optional
+        entry = self._router.add_route(method, path, caller(), is_required=is_required)
+        route = Route(self, entry)
+        self._routes.append(route)
+        return route
+
+    def get(self, path: str, *, optional: bool | None = None) -> Route:
+        """`route("GET", ...)`."""
+        return self.route("GET", path, optional=optional)
+
+    def post(self, path: str, *, optional: bool | None = None) -> Route:
+        """`route("POST", ...)`."""
+        return self.route("POST", path, optional=optional)
+
+    def put(self, path: str, *, optional: bool | None = None) -> Route:
+        """`route("PUT", ...)`."""
+        return self.route("PUT", path, optional=optional)
+
+    def patch(self, path: str, *, optional: bool | None = None) -> Route:
+        """`route("PATCH", ...)`."""
+        return self.route("PATCH", path, optional=optional)
+
+    def delete(self, path: str, *, optional: bool | None = None) -> Route:
+        """`route("DELETE", ...)`."""
+        return self.route("DELETE", path, optional=optional)
+
+    def head(self, path: str, *, optional: bool | None = None) -> Route:
+        """`route("HEAD", ...)`."""
+        return self.route("HEAD", path, optional=optional)
+
+    def options(self, path: str, *, optional: bool | None = None) -> Route:
+        """`route("OPTIONS", ...)`."""
+        return self.route("OPTIONS", path, optional=optional)
+
+    # -- what was received --
+
+    @property
+    def requests(self) -> Sequence[Request]:
+        """Every request, in order of arrival, as of now."""
+        self._barrier.settle()
+        entries = self._journal.requests
+        return Snapshot(lambda index: Request(self._desk, self._journal.record_at(entries, index)), range(len(entries)))
+
+    def _requests_where(self, accepts: Callable[[RequestRecord], bool]) -> Sequence[Request]:
+        self._barrier.settle()
+        return [Request(self._desk, record) for record in self._journal.records() if accepts(record)]
+
+    @property
+    def last_request(self) -> Request | None:
+        """The request that came last, or None."""
+        requests = self.requests
+        return requests[-1] if requests else None
+
+    @property
+    def unmatched(self) -> Sequence[Request]:
+        """The requests that no route answered."""
+        self._barrier.settle()
+        return [Request(self._desk, record) for record in self._journal.unmatched]
+
+    @property
+    def connections(self) -> Sequence[Connection]:
+        """Every connection, in the order in which they were accepted, as of now."""
+        self._barrier.settle()
+        records = self._journal.connections
+        return Snapshot(lambda index: Connection(self._desk, records[index]), range(len(records)))
+
+    @property
+    def timeline(self) -> Timeline:
+        """What happened on the wire, as of now; `str()` of it is the text that a failing test shows."""
+        self._barrier.settle()
+        facts = self._journal.facts
+        return Timeline(self._desk, facts[: len(facts)])
+
+    def wait_for_requests(
+        self, n: int = 1, *, state: str = "ended", timeout: float = limits.WAIT_SECONDS
+    ) -> list[Request]:
+        """Return the requests, once there are at least `n` of them whose reading has ended.
+
+        Args:
+            n: how many.
+            state: "ended": read whole, or broken off; "head": whose head has come.
+            timeout: seconds.
+
+        Raises:
+            WaitTimeout: there are fewer after `timeout` seconds; the text lists what is there.
+            UsageError: an unknown state, or the wait would freeze an event loop of this thread.
+        """
+        __tracebackhide__ = True
+        if state not in {"ended", "head"}:
+            message = f"state={state!r} is not known; use 'ended' or 'head'"
+            raise UsageError(message)
+        journal = self._journal
+        self._barrier.wait(
+            lambda: (journal.ended if state == "ended" else len(journal.requests)) >= n,
+            timeout,
+            lambda: near_miss.describe_requests(n, state, self._journal.records()),
+        )
+        return [request for request in self.requests if state == "head" or request.complete is not None]
+
+    def wait_for_connections(self, n: int = 1, *, timeout: float = limits.WAIT_SECONDS) -> list[Connection]:
+        """Return the connections, once at least `n` were accepted.
+
+        Raises:
+            WaitTimeout: there are fewer after `timeout` seconds.
+            UsageError: the wait would freeze an event loop of this thread.
+        """
+        __tracebackhide__ = True
+        connections = self._journal.connections
+        self._barrier.wait(
+            lambda: len(connections) >= n, timeout, lambda: f"{n} connections, {len(connections)} were accepted"
+        )
+        return list(self.connections)
+
+    # -- the verdict --
+
+    def findings(self) -> list[Finding]:
+        """Return what was left unmet so far, of the kinds that count and were not allowed."""
+        counted = self._strict - self._allowed
+        found = self._barrier.call(
+            lambda: verdict.findings(self._journal, self._router.routes, self._explain_unmatched)
+        )
+        return [finding for finding in found if finding.kind in counted]
+
+    def check(self) -> None:
+        """Raise everything that was left unmet, at once.
+
+        Raises:
+            EpollFindings: there is at least one finding of a kind that counts and was not allowed.
+        """
+        __tracebackhide__ = True
+        found = self.findings()
+        if found:
+            raise EpollFindings(found, near_miss.describe_findings(found))
+
+    def allow(self, *kinds: str) -> None:
+        """Accept findings of these kinds from now on, because the test provokes them.
+
+        Raises:
+            UsageError: an unknown kind.
+        """
+        self._allowed |= verdict.checked_kinds("allow()", kinds)
+
+    def clear(self) -> None:
+        """Forget routes, records, findings and allowed kinds; open connections live on."""
+        self._allowed = frozenset()
+        self._router.clear()
+        self._routes = []
+        self.clear_records()
+
+    def clear_records(self) -> None:
+        """Forget what was recorded and keep the routes; open connections live on, indexes go on counting."""
+        engine = self._barrier.engine
+        self._barrier.call(self._journal.clear if engine is None else engine.clear_records)
+
+    # -- texts --
+
+    def _explain_unmatched(self, record: RequestRecord) -> str:
+        summaries = [entry.explain(record) for entry in self._router.routes if entry.replies]
+        return near_miss.explain(record, summaries)
+
+    def facts(self) -> list[Fact]:
+        """Return the raw facts, for reports; see `timeline` for what users read."""
+        self._barrier.settle()
+        return list(self._journal.facts)
+
+    def render(self, facts: Sequence[Fact]) -> str:
+        """Return these facts as text."""
+        return timeline_text.render(facts, url=self.url, routes=[entry.text for entry in self._router.routes])

@@ -1,0 +1,109 @@
+"""Helpers for tests that talk to a server by hand: a raw client, and a call on another thread."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from typing_extensions import ParamSpec, Self
+
+    P = ParamSpec("P")
+
+__all__ = ("RawClient", "in_thread")
+
+T = TypeVar("T")
+
+
+class RawClient:
+    """A TCP client that sends what it is told and says how the connection ended.
+
+    Args:
+        address: (host, port), as `server.address`.
+        timeout: seconds after which a call gives up with `TimeoutError`.
+        receive_buffer: bytes of SO_RCVBUF (socket(7)), set before connecting, for a reader that takes little.
+
+    Raises:
+        OSError: the connection can't be made.
+    """
+
+    def __init__(self, address: tuple[str, int], *, timeout: float = 5.0, receive_buffer: int | None = None) -> None:
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            self.socket.settimeout(timeout)
+            if receive_buffer is not None:
+                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            self.socket.connect(address)
+        except BaseException:
+            self.socket.close()
+            raise
+
+    def send(self, data: bytes) -> None:
+        """Send all of it."""
+        self.socket.sendall(data)
+
+    def recv(self, size: int = 65536) -> bytes:
+        """Return what one `recv` returns."""
+        return self.socket.recv(size)
+
+    def recv_exactly(self, size: int) -> bytes:
+        """Return so many bytes, or fewer if the stream ends before."""
+        pieces: list[bytes] = []
+        while size > 0 and (piece := self.socket.recv(min(size, 262144))):
+            pieces.append(piece)
+            size -= len(piece)
+        return b"".join(pieces)
+
+    def read_to_end(self) -> tuple[bytes, str]:
+        """Return everything that comes until the end, and how that was: "fin" or "rst"."""
+        pieces: list[bytes] = []
+        while True:
+            try:
+                piece = self.socket.recv(262144)
+            except ConnectionResetError:
+                return b"".join(pieces), "rst"
+            if not piece:
+                return b"".join(pieces), "fin"
+            pieces.append(piece)
+
+    def shutdown(self) -> None:
+        """Send FIN and go on reading."""
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Close: FIN if everything was read, else RST."""
+        self.socket.close()
+
+    def reset(self) -> None:
+        """Send RST, whatever was read."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def in_thread(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+    """Call a function on a thread of its own and return its future: for a test that must hold a call open."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:  # noqa: BLE001 - it belongs to whoever asks the future
+            future.set_exception(error)
+
+    threading.Thread(target=run, name=f"in_thread {getattr(fn, '__name__', fn)}", daemon=True).start()
+    return future
