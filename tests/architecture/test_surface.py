@@ -65,7 +65,7 @@ def describe(name, value):
 
 
 def test_the_public_surface_is_what_is_written_down():
-    """After a change that is meant: `python -m tests.architecture.surface`, or copy what this prints."""
+    """After a change that is meant: `python tests/architecture/test_surface.py` writes it down anew."""
     assert SURFACE.read_text() == surface()
 
 
@@ -99,3 +99,7 @@ def test_the_tree_speaks_of_itself_alone():
             found = words.search(path.read_text(errors="replace"))
 
             assert found is None, f"{path}: {found and found[0]}"
+
+
+if __name__ == "__main__":
+    SURFACE.write_text(surface())

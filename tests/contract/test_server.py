@@ -313,7 +313,7 @@ def test_an_unmatched_request_is_answered_501_and_a_finding(server):
     assert answer.startswith(b"HTTP/1.1 501 Not Implemented\r\n")
     assert b'get("/users")' in answer
     assert ["unmatched", "unused"] == [finding.kind for finding in server.findings()]
-    with pytest.raises(errors.EpollFindings, match="unmatched: c0.0 GET /user"):
+    with pytest.raises(errors.EpollFindings, match=r"unmatched: c0\.0 GET /user"):
         server.check()
 
 
@@ -324,7 +324,9 @@ def test_allowed_findings_do_not_count(server):
     assert [] == server.findings()
 
 
-@pytest.mark.parametrize(("strict", "kinds"), [(True, ["unused"]), (False, []), ({"unmatched"}, []), ({"unused"}, ["unused"])])
+@pytest.mark.parametrize(
+    ("strict", "kinds"), [(True, ["unused"]), (False, []), ({"unmatched"}, []), ({"unused"}, ["unused"])]
+)
 def test_strict_says_what_counts(strict, kinds):
     server = EpollServer(strict=strict)
     server.get("/users").respond(json=[])
@@ -451,6 +453,6 @@ def test_a_defect_of_ours_reaches_the_test(monkeypatch, server):
         client.send(GET)
         client.read_to_end()
         with pytest.raises(errors.InternalError, match="a defect"):
-            server.requests  # noqa: B018
+            server.requests
         with pytest.raises(errors.InternalError, match="a defect"):
             server.stop()

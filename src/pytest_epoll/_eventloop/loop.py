@@ -233,9 +233,10 @@ class Loop:
                 message = f"the server's loop has ended: {self.failure!r}"
                 raise InternalError(message)
             self._posted.append(command)
-            must_wake, self._is_awake = not self._is_awake, True
-        if must_wake:
-            self._wakeup.wake()
+            if not self._is_awake:
+                # Inside the lock: once it is released the loop may end and close the descriptor under our hands.
+                self._is_awake = True
+                self._wakeup.wake()
 
     def post_stop(self) -> None:
         """Have the loop end; does nothing if it has ended. Callable from any thread."""

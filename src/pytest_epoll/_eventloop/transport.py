@@ -276,10 +276,8 @@ class Transport:
         while pieces:
             batch = pieces[:_IOV_MAX]
             try:
-                if len(batch) == 1:
-                    size = self._send(batch[0][0])
-                else:
-                    size = self.sock.sendmsg([view for view, _ in batch])
+                views = [view for view, _ in batch]
+                size = self._send(views[0]) if len(views) == 1 else self.sock.sendmsg(views)
             except BlockingIOError:
                 return pieces
             except OSError as error:

@@ -26,9 +26,7 @@ def test_after_the_last_of_sizes_comes_the_rest_in_one_piece():
 def test_cuts_are_positions():
     image = Image(b"head", b"body")
 
-    assert [b"h", b"ead", b"bo", b"dy"] == pieces(
-        faults.PartialWrites(cuts=(1, "head", 6)), Send(image), NextRequest()
-    )
+    assert [b"h", b"ead", b"bo", b"dy"] == pieces(faults.PartialWrites(cuts=(1, "head", 6)), Send(image), NextRequest())
 
 
 def test_pieces_count_over_several_images():

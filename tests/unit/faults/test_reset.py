@@ -73,7 +73,7 @@ def test_the_source_is_pulled_no_further_than_the_cut():
         yield Send(Image(b"abc"))
         raise AssertionError("pulled too far")
 
-    assert Send(Image(b"ab")) == list(faults.Reset(after=2).through(source()))[0]
+    assert Send(Image(b"ab")) == next(faults.Reset(after=2).through(source()))
 
 
 @pytest.mark.parametrize(
