@@ -396,4 +396,5 @@ class EpollServer:
 
     def render(self, facts: Sequence[Fact]) -> str:
         """Return these facts as text."""
-        return timeline_text.render(facts, url=self.url, routes=[entry.text for entry in self._router.routes])
+        routes = [f"{entry.text}, {entry.location}" for entry in self._router.routes]
+        return timeline_text.render(facts, url=self.url, routes=routes)

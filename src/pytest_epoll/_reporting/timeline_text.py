@@ -130,6 +130,8 @@ _LINES: dict[str, _Describe] = {
     timeline.UNMATCHED: lambda *_: ("!", "unmatched: no route wants it", ""),
     timeline.REFUSED: lambda _k, _s, detail, *_: ("!", "refused", detail),
     timeline.SENT: _sent_line,
+    timeline.DELIVERED: lambda _k, size, *_: (" ", "delivered to the client", f"{size} bytes in all") if size else None,
+    timeline.PEER_READ: lambda _k, size, *_: (" ", "read by the client", f"{size} bytes in all"),
     timeline.CONTINUE_SENT: lambda *_: ("<", "HTTP/1.1 100 Continue", ""),
     timeline.FAULT: lambda _k, _s, detail, *_: ("!", detail[3], "fired"),
     timeline.FIN_RECEIVED: lambda *_: (">", "FIN", ""),
