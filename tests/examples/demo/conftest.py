@@ -1,0 +1,24 @@
+"""What `make demo` shows: beside what a client reports, what was on the wire."""
+
+import textwrap
+
+import pytest
+
+
+@pytest.fixture
+def show(epoll_server):
+    """A function that prints what the client said and the wire timeline of the test's server."""
+
+    def show(title, report):
+        print(f"\n{title}\n  the client says: {report}")
+        print(textwrap.indent(str(epoll_server.timeline), "  "))
+
+    return show
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    """A proxy of the environment would stand between the client and the server."""
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
