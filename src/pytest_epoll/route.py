@@ -93,6 +93,7 @@ class Route:
             UsageError: no reply at all, a `times` below 1, or a route that could never be reached.
             UsageTypeError: something that is no reply, or no fault.
         """
+        self._server._barrier.refuse_in_fork()  # noqa: SLF001 - one class in two files
         if not replies:
             message = "respond_with() needs at least one reply"
             raise UsageError(message)

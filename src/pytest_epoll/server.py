@@ -13,7 +13,7 @@ from pytest_epoll._eventloop.listener import open_listening_socket
 from pytest_epoll._eventloop.poller import make_poller
 from pytest_epoll._reporting import near_miss, timeline_text
 from pytest_epoll._serving import phases, verdict
-from pytest_epoll._serving.barrier import IN_FORK, Barrier
+from pytest_epoll._serving.barrier import Barrier
 from pytest_epoll._serving.connection import Connection
 from pytest_epoll._serving.context import Limits
 from pytest_epoll._serving.engine import Engine
@@ -124,6 +124,7 @@ class EpollServer:
         Raises:
             OSError: the address can't be bound; EADDRINUSE if the port is taken.
         """
+        self._barrier.refuse_in_fork()
         if self._barrier.engine is None:
             clock.start_epoch()
             host, port = self._address or self._asked_address
@@ -147,14 +148,11 @@ class EpollServer:
         Raises:
             InternalError: the server had ended before, by a defect of pytest-epoll.
         """
-        engine = self._barrier.engine
-        if engine is None:
-            return
-        if engine.is_in_fork:
-            raise UsageError(IN_FORK)
-        self._barrier.engine = None
-        _running.discard(self)
-        engine.stop()
+        self._barrier.refuse_in_fork()
+        engine, self._barrier.engine = self._barrier.engine, None
+        if engine is not None:
+            _running.discard(self)
+            engine.stop()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -229,6 +227,7 @@ class EpollServer:
         if "?" in path:
             message = f"path {path!r} has a query; the path is matched without it: use {path.partition('?')[0]!r}"
             raise UsageError(message)
+        self._barrier.refuse_in_fork()
         is_required = phases.in_test_body() if optional is None else not optional
         entry = self._router.add_route(method, path, caller(), is_required=is_required)
         route = Route(self, entry)
@@ -369,6 +368,7 @@ class EpollServer:
         Raises:
             UsageError: an unknown kind.
         """
+        self._barrier.refuse_in_fork()
         self._allowed |= verdict.checked_kinds("allow()", kinds)
 
     def clear(self) -> None:

@@ -29,6 +29,12 @@ class Barrier:
     def __init__(self) -> None:
         self.engine: Engine | None = None
 
+    def refuse_in_fork(self) -> None:
+        """Raise `UsageError` in a forked child of the process in which the server runs."""
+        engine = self.engine
+        if engine is not None and engine.is_in_fork:
+            raise UsageError(IN_FORK)
+
     def settle(self) -> None:
         """Return once whatever the client's kernel had done is in the record.
 
