@@ -14,7 +14,11 @@ from pytest_epoll.testing import RawClient
 
 
 class Client(RawClient):
-    """A raw client that can also say in which pieces its `recv` calls got the bytes."""
+    """A raw client that also knows its address, and in which pieces its `recv` calls got the bytes."""
+
+    def __init__(self, *arguments, **keywords):
+        super().__init__(*arguments, **keywords)
+        self.address = self.socket.getsockname()
 
     def reads(self, total):
         """Return what each `recv` returned until there were `total` bytes, or the end."""
@@ -59,7 +63,7 @@ def serve():
         try:
             if method == "connect":
                 clients[number] = Client(*arguments, **keywords)
-                answer = (False, None)
+                answer = (False, clients[number].address)
             else:
                 answer = (False, getattr(clients[number], method)(*arguments, **keywords))
         except Exception as error:

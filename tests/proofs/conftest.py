@@ -43,8 +43,9 @@ class SameThread:
 class Remote:
     """A client somewhere else: every method is carried out there, and returns when that has been done."""
 
-    def __init__(self, ask):
+    def __init__(self, ask, address):
         self._ask = ask
+        self.address = address
 
     def __getattr__(self, name):
         return lambda *arguments, **keywords: self._ask(name, arguments, keywords)
@@ -68,7 +69,7 @@ class OtherThread:
         def ask(name, arguments, keywords):
             return self._executor.submit(getattr(client, name), *arguments, **keywords).result(DEADLINE)
 
-        return Remote(ask)
+        return Remote(ask, client.address)
 
     def close(self):
         self._executor.shutdown()
@@ -85,8 +86,8 @@ class OtherProcess:
 
     def connect(self, address, **options):
         number = next(self._numbers)
-        self._ask(number, "connect", (address,), {"timeout": DEADLINE, **options})
-        return Remote(lambda name, arguments, keywords: self._ask(number, name, arguments, keywords))
+        own = self._ask(number, "connect", (address,), {"timeout": DEADLINE, **options})
+        return Remote(lambda name, arguments, keywords: self._ask(number, name, arguments, keywords), own)
 
     def _ask(self, *question):
         pickle.dump(question, self._process.stdin)
