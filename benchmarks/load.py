@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from typing_extensions import Self
-
 CONNECTIONS = 64
 PATIENCE_SECONDS = 10
 _BUFFER_SIZE = 262144
@@ -52,6 +50,12 @@ def with_fields(count: int, path: str = "/") -> bytes:
 def with_body(size: int, path: str = "/") -> bytes:
     """A POST with a body of so many bytes."""
     return f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n".encode() + b"x" * size
+
+
+def with_chunks(count: int, path: str = "/") -> bytes:
+    """A POST whose body comes in so many chunks of eight bytes."""
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    return head + b"8\r\nchunked!\r\n" * count + b"0\r\n\r\n"
 
 
 def open_connection(port: int) -> socket.socket:
@@ -201,8 +205,22 @@ class Load:
         for sock in self._sockets:
             sock.close()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+class Reconnecting:
+    """The load of a server that closes after each answer: one connection a request, one after the other."""
+
+    def __init__(self, port: int, request: bytes) -> None:
+        self._port = port
+        self._request = request
+
+    def run(self, turns: int) -> int:
+        """Ask `turns` times; return the number of answers."""
+        for _ in range(turns):
+            with open_connection(self._port) as sock:
+                sock.sendall(self._request)
+                answer = b""
+                while data := sock.recv(_BUFFER_SIZE):
+                    answer += data
+            if b" 200 " not in answer[:16]:
+                raise LoadError(f"answered {answer[:60]!r}")
+        return turns

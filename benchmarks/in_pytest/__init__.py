@@ -1,0 +1,3 @@
+"""A run of pytest that is measured from inside: `blocks` runs and times it, `kinds` has the tests."""
+
+from __future__ import annotations
