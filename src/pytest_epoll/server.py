@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
@@ -10,7 +12,7 @@ from pytest_epoll._core import clock, limits
 from pytest_epoll._core.finding import KINDS
 from pytest_epoll._core.location import caller
 from pytest_epoll._eventloop.listener import open_listening_socket
-from pytest_epoll._eventloop.poller import make_poller
+from pytest_epoll._eventloop.poller import check_poller
 from pytest_epoll._reporting import near_miss, timeline_text
 from pytest_epoll._serving import phases, verdict
 from pytest_epoll._serving.barrier import Barrier
@@ -27,7 +29,6 @@ from pytest_epoll.route import Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from types import TracebackType
 
     from typing_extensions import Self
 
@@ -88,7 +89,7 @@ class EpollServer:
         strict: bool | Iterable[str] = True,
         seed: int = 0,
     ) -> None:
-        make_poller(poller, edge_triggered=edge_triggered).close()  # refuses here what `start` would refuse
+        check_poller(poller, edge_triggered=edge_triggered)
         self._address: tuple[str, int] | None = None
         self._asked_address = (host, port)
         self._poller = poller
@@ -99,7 +100,7 @@ class EpollServer:
         self._strict = verdict.checked_kinds("strict", KINDS if strict is True else strict or ())
         self._allowed: frozenset[str] = frozenset()
         self._seed = seed
-        self._barrier = Barrier()
+        self._barrier = Barrier(lambda: timeline_text.last_lines(self.render(list(self._journal.facts))))
         self._router = Router()
         self._journal = Journal(parse_head)
         self._routes: list[Route] = []
@@ -129,16 +130,16 @@ class EpollServer:
             clock.start_epoch()
             host, port = self._address or self._asked_address
             sock = open_listening_socket(host, port, backlog=self._backlog, nodelay=self._nodelay)
-            self._address = sock.getsockname()[:2]
             self._barrier.engine = Engine(
                 sock,
                 journal=self._journal,
                 router=self._router,
                 sizes=self._sizes,
-                explain_unmatched=self._explain_unmatched,
+                explain_unmatched=partial(near_miss.explain_among, self._router.routes),
                 poller=self._poller,
                 edge_triggered=self._edge_triggered,
             )
+            self._address = sock.getsockname()[:2]
             _running.add(self)
         return self
 
@@ -147,20 +148,27 @@ class EpollServer:
 
         Raises:
             InternalError: the server had ended before, by a defect of pytest-epoll.
+            UsageError: in a forked child, or on the server's own thread.
         """
-        self._barrier.refuse_in_fork()
-        engine, self._barrier.engine = self._barrier.engine, None
-        if engine is not None:
-            _running.discard(self)
-            engine.stop()
+        try:
+            self._barrier.stop()
+        finally:
+            if self._barrier.engine is None:
+                _running.discard(self)
 
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
+    def __exit__(self, exc_type: object, exc: object, traceback: object) -> None:
+        engine = self._barrier.engine
+        if engine is None or not engine.is_in_fork:  # a child that leaves the block leaves the parent's server alone
+            self.stop()
+
+    def __del__(self) -> None:
+        # Like a socket: what nobody can use any more is released, and that nobody released it is said.
+        engine = self._barrier.engine if hasattr(self, "_barrier") else None
+        if engine is not None and engine.let_go():
+            warnings.warn(f"unclosed {self!r}: call stop()", ResourceWarning, source=self, stacklevel=2)
 
     # -- where --
 
@@ -346,9 +354,8 @@ class EpollServer:
     def findings(self) -> list[Finding]:
         """Return what was left unmet so far, of the kinds that count and were not allowed."""
         counted = self._strict - self._allowed
-        found = self._barrier.call(
-            lambda: verdict.findings(self._journal, self._router.routes, self._explain_unmatched)
-        )
+        explain = partial(near_miss.explain_among, self._router.routes)
+        found = self._barrier.call(lambda: verdict.findings(self._journal, self._router.routes, explain))
         return [finding for finding in found if finding.kind in counted]
 
     def check(self) -> None:
@@ -385,13 +392,9 @@ class EpollServer:
 
     # -- texts --
 
-    def _explain_unmatched(self, record: RequestRecord) -> str:
-        summaries = [entry.explain(record) for entry in self._router.routes if entry.replies]
-        return near_miss.explain(record, summaries)
-
     def facts(self) -> list[Fact]:
         """Return the raw facts, for reports; see `timeline` for what users read."""
-        self._barrier.settle()
+        self._barrier.settle_if_possible()
         return list(self._journal.facts)
 
     def render(self, facts: Sequence[Fact]) -> str:

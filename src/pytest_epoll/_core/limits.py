@@ -26,8 +26,11 @@ PIPELINE_DEPTH = 1024
 WINDOW = 256 * 1024
 """Bytes that a connection keeps of the beginning and of the end of each direction."""
 
-BARRIER_ROUNDS = 1000
-"""Rounds of a barrier before it lets the reader go although a client still floods: some tens of milliseconds."""
+BARRIER_NS = 1_000_000_000
+"""How long a barrier may go on while clients flood or thousands are active: a second, a fifth of a read's patience."""
+
+STOP_BARRIER_NS = 200_000_000
+"""The same for the last one, and for those before it once the server is to stop: `stop()` has one second in all."""
 
 WAIT_SECONDS = 5.0
 """The default deadline of every wait: long enough for a loaded machine, short enough to sit through once."""

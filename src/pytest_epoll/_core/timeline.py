@@ -54,7 +54,7 @@ STALLED = "stalled"
 GATE = "gate"  # detail: the gate's name, and "reached" or "opened"
 MARK = "mark"  # detail: the name
 STEP = "step"  # detail: the step, as text
-UNOBSERVED = "unobserved"  # detail: what could not be seen, and why
+UNOBSERVED = "unobserved"  # detail: the kind of what could not be seen, a colon, and why
 HANDLER_ERROR = "handler-error"  # detail: the error in words
 
 UNEVENTFUL = "exchange"
@@ -64,6 +64,8 @@ INTERNAL = frozenset((ARMED, UNEVENTFUL))
 """Kinds that users never see as an `Event`."""
 
 NO_EXCHANGE = -1
+NO_CONNECTION = -1
+"""Of a fact that belongs to the server as a whole."""
 
 Fact = tuple[Any, ...]
 

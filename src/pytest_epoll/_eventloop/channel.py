@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from pytest_epoll._core.acts import Acts
     from pytest_epoll._core.timeline import Fact
     from pytest_epoll._eventloop.loop import Loop
+    from pytest_epoll._eventloop.pieces import Sink
     from pytest_epoll._eventloop.probes import PeerProbe
     from pytest_epoll._eventloop.timers import Timer
-    from pytest_epoll._eventloop.transport import Sink, Transport
+    from pytest_epoll._eventloop.transport import Transport
 
 
 class Conversation(Protocol):

@@ -31,6 +31,21 @@ if TYPE_CHECKING:
 _NO_DESCRIPTORS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 """accept(2): what fails for want of resources, not because of the connection."""
 
+_OF_THE_CLIENT = frozenset(
+    (
+        errno.ECONNABORTED,
+        errno.EPROTO,
+        errno.ENOPROTOOPT,
+        errno.EOPNOTSUPP,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.EPERM,
+    )
+)
+"""accept(2): errors of the new connection, and of firewall rules; the next one may be as good as any."""
+
 _RETRY_NS = 10_000_000
 """How long to wait for a descriptor: 10 ms, a hundredth of the patience of the most impatient client."""
 
@@ -61,15 +76,21 @@ def open_listening_socket(host: str, port: int, *, backlog: int, nodelay: bool) 
 class Listener:
     """Accepts connections and hands them on."""
 
-    __slots__ = ("_accept", "_loop", "_on_accepted", "_sock")
+    __slots__ = ("_accept", "_is_out_of_descriptors", "_loop", "_on_accepted", "_on_trouble", "_sock")
 
     def __init__(
-        self, loop: Loop, sock: socket.socket, on_accepted: Callable[[socket.socket, tuple[str, int]], None]
+        self,
+        loop: Loop,
+        sock: socket.socket,
+        on_accepted: Callable[[socket.socket, tuple[str, int]], None],
+        on_trouble: Callable[[OSError], None],
     ) -> None:
         self._loop = loop
         self._sock = sock
         self._accept = sock.accept
         self._on_accepted = on_accepted
+        self._on_trouble = on_trouble
+        self._is_out_of_descriptors = False  # said once, until one could be accepted again
 
     def start(self) -> None:
         """Begin to accept."""
@@ -82,19 +103,27 @@ class Listener:
                 sock, address = self._accept()
             except BlockingIOError:
                 return
-            except ConnectionAbortedError:
-                continue  # reset before it was accepted (ECONNABORTED); Linux hands such a socket out instead
             except OSError as error:
+                if error.errno in _OF_THE_CLIENT:
+                    continue
                 if error.errno not in _NO_DESCRIPTORS:
                     raise
-                self._pause()
+                self._pause(error)
                 return
+            self._is_out_of_descriptors = False
             sock.setblocking(False)
             self._on_accepted(sock, address[:2])
         if self._loop.poller.edge:
-            self._loop.call_soon(lambda: self.on_ready(IN))
+            self._loop.call_soon(self._accept_more)
 
-    def _pause(self) -> None:
+    def _accept_more(self) -> None:
+        if self._sock.fileno() >= 0:  # it may have been closed in between
+            self.on_ready(IN)
+
+    def _pause(self, error: OSError) -> None:
+        if not self._is_out_of_descriptors:
+            self._is_out_of_descriptors = True
+            self._on_trouble(error)
         self._loop.forget_fd(self._sock.fileno())
         self._loop.call_later(_RETRY_NS, self._resume)
 

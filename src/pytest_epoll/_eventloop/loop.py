@@ -12,25 +12,29 @@ One turn, in this order:
    of a batch can't reach a stranger;
 7. look whether a condition that a test waits for has come true.
 
-Threads: `post`, `call`, `settle` and `wait` are the doors for other threads; everything else is for the loop thread.
+Threads: `post`, `call`, `settle`, `wait`, `watch`, `end` and `let_go` are the doors for other threads; everything else
+is for the loop thread.
 
 **The barrier** (`settle`): kernel and client may be ahead of the record; a client can hold its answer before the loop
 has noted it down (in 38 % of runs, measured). So a reader from outside posts a command that runs further turns without
 waiting until one finds nothing to do, and only then lets the reader go. What the client's kernel had done before the
-read is then in the record. A round trip costs some 3 us, more if the interpreter lock has to change hands.
+read is then in the record. A round trip costs some 3 us, more if the interpreter lock has to change hands. Where
+clients send or connect without pause no round ever finds nothing; `rounds` says when enough is enough.
+
+**Defects of ours** end the loop: what was raised first is kept in `failure`, everybody who waits is let go and told.
 """
 
 from __future__ import annotations
 
 import _thread
-import threading
-from collections import deque
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_epoll._core import clock, limits
+from pytest_epoll._eventloop.mailbox import Mailbox
 from pytest_epoll._eventloop.poller import IN
+from pytest_epoll._eventloop.rounds import Rounds
 from pytest_epoll._eventloop.timers import Timer, Timers
-from pytest_epoll._eventloop.wakeup import Wakeup
+from pytest_epoll._eventloop.watch import Watch
 from pytest_epoll.errors import InternalError
 
 if TYPE_CHECKING:
@@ -45,33 +49,26 @@ _FIRST_PAUSE = 0.00005
 _LONGEST_PAUSE = 0.001
 """Seconds between two askings: 50 us is what a wake-up costs anyway, 1 ms is 1 % of a core."""
 
+_QUESTIONS_A_TURN = 64
+"""How many open questions a turn asks: at some 8 us each that is half a millisecond, and the clients get their turn."""
 
-class Watch:
-    """A condition that somebody waits for; looked at after each turn until it holds."""
+_LONGEST_WAIT = 3600.0
+"""Seconds of one wait for readiness: epoll_wait(2) takes milliseconds as an int, 24 days; a delay may be longer."""
 
-    __slots__ = ("_condition", "_holds", "_notify", "error")
+_GRACE = 1.0
+"""Seconds that an expired wait gives the loop to look for the last time, before it counts as blocked."""
 
-    def __init__(self, condition: Callable[[], bool], notify: Callable[[], object]) -> None:
-        self._condition = condition
-        self._notify = notify
-        self._holds = False
-        self.error: BaseException | None = None
 
-    def look(self) -> bool:
-        """Return whether the wait is over, and tell the waiter if it has just ended. Loop thread only."""
-        if not self._holds:
-            try:
-                self._holds = self._condition()
-            except BaseException as error:  # noqa: BLE001 - it belongs to the thread that waits, and is raised there
-                self.error = error
-                self._holds = True
-            if self._holds:
-                self._notify()
-        return self._holds
+class LoopEnded(InternalError):
+    """The loop takes no more commands: its server was stopped, or a defect of ours has ended it (`failure`)."""
+
+
+class LoopBlocked(InternalError):
+    """The loop thread did not answer in time."""
 
 
 class Loop:
-    """One thread's turns; see the module's docstring."""
+    """One thread's turns; see the module's docstring. The poller is its own from the start, and closed with it."""
 
     def __init__(self, poller: Poller) -> None:
         self.poller = poller
@@ -84,13 +81,19 @@ class Loop:
         self._doomed: list[socket.socket] = []
         self._watches: list[Watch] = []
         self._is_stopping = False
+        self._barrier_ns = limits.BARRIER_NS  # less once somebody wants the loop to end
         self._thread_id: int | None = None
-        self._wakeup = Wakeup()
-        self._posted: deque[Callable[[], None]] = deque()
-        self._post_lock = threading.Lock()  # guards _awake, _is_closed and the order of _posted
-        self._is_awake = False  # whether the loop has been woken and has not yet taken what was posted
-        self._is_closed = False
-        self.watch_fd(self._wakeup.fd, IN, self._on_wakeup)
+        try:
+            self._mailbox = Mailbox()
+        except BaseException:
+            poller.close()
+            raise
+        self._mail = self._mailbox.commands
+        try:
+            self.watch_fd(self._mailbox.fd, IN, self._mailbox.on_wakeup)
+        except BaseException:
+            self.close_descriptors()
+            raise
 
     # -- descriptors, timers; loop thread only --
 
@@ -138,32 +141,47 @@ class Loop:
             while not self._is_stopping:
                 self._turn(self._patience())
         except BaseException as error:  # noqa: BLE001 - the one boundary that turns anything into an InternalError
-            self.failure = error
+            self._fail(error)
 
     def stop(self) -> None:
         """End `run` after this turn."""
         self._is_stopping = True
 
+    def attempt(self, step: Callable[[], object]) -> None:
+        """Take a step of the end; what it raises is kept like what ends the loop, and the next step is taken, too."""
+        try:
+            step()
+        except BaseException as error:  # noqa: BLE001 - the same boundary as in `run`
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        if self.failure is None:
+            self.failure = error
+        self._is_stopping = True
+
     def close(self) -> None:
-        """Carry out what is still posted and release the descriptors; the loop is gone."""
-        with self._post_lock:
-            self._is_closed = True
-        self._take_posted()
-        self._close_doomed()
+        """Carry out what is still posted, let everybody go who waits, release the descriptors; the loop is gone."""
+        self._barrier_ns = limits.STOP_BARRIER_NS
+        self._mailbox.refuse_more()
+        while self._mail:
+            self.attempt(self._mail.popleft())
         for watch in self._watches:
             watch.look()
+            watch.end()
+        self._close_doomed()
         self.close_descriptors()
 
     def close_descriptors(self) -> None:
-        """Release the poller's and the wake-up's descriptors, and no more."""
-        self._wakeup.close()
+        """Release every descriptor of the loop's own, and no more; a forked child calls it, too."""
+        self._close_doomed()
+        self._mailbox.close()
         self.poller.close()
 
     def _patience(self) -> float:
-        if self._soon:
+        if self._soon or self._mail:  # a barrier takes the wake-up of what was posted while it ran
             return 0
         due_ns = self.timers.next_due_ns()
-        timeout = -1 if due_ns is None else max(due_ns - clock.now_ns(), 0) / 1e9
+        timeout = -1 if due_ns is None else min(max(due_ns - clock.now_ns(), 0) / 1e9, _LONGEST_WAIT)
         if self._questions:
             pause = min(_FIRST_PAUSE * 2**self._answerless, _LONGEST_PAUSE)
             timeout = pause if timeout < 0 else min(pause, timeout)
@@ -183,9 +201,9 @@ class Loop:
         if self._soon:
             self._do_soon()
         if self._questions:
-            self._ask()
-        if self._posted:
-            self._take_posted()
+            self._ask(_QUESTIONS_A_TURN)
+        if self._mail:
+            self._take_mail()
         if self._doomed:
             self._close_doomed()
         if self._watches:
@@ -196,29 +214,48 @@ class Loop:
         for callback in soon:
             callback()
 
-    def _ask(self) -> bool:
-        """Ask every open question once and return whether one was answered."""
-        questions, self._questions = self._questions, []
+    def _ask(self, most: int) -> bool:
+        """Ask so many open questions once, each in its turn, and return whether one was answered."""
+        questions, self._questions = self._questions[:most], self._questions[most:]
         open_questions = [question for question in questions if not question()]
-        self._questions = open_questions + self._questions
+        self._questions += open_questions
         is_answered = len(open_questions) < len(questions)
         self._answerless = 0 if is_answered else min(self._answerless + 1, 16)
         return is_answered
 
-    def _take_posted(self) -> None:
-        for _ in range(len(self._posted)):
-            self._posted.popleft()()
+    def _take_mail(self) -> None:
+        for _ in range(len(self._mail)):
+            self._mail.popleft()()
 
     def _close_doomed(self) -> None:
         doomed, self._doomed = self._doomed, []
         for sock in doomed:
             sock.close()
 
-    def _on_wakeup(self, _mask: int) -> None:
-        # Cleared before the queue is looked at: what is posted from here on wakes us again.
-        self._wakeup.clear()
-        with self._post_lock:
-            self._is_awake = False
+    def _settle(self) -> None:
+        """Take turns until one finds nothing, or until what was there at the beginning is done.
+
+        Such a turn has no phases 5 and 7, as the barrier itself is a posted command. Open questions are asked once, and
+        again only after something has happened: that the client has not read is no reason to wait.
+        """
+        must_ask = True
+        rounds = Rounds(self._mailbox.fd)
+        while rounds.may_go_on(self._barrier_ns):
+            events = self.poller.poll(0)
+            for fd, mask in events:
+                handler = self._handlers.get(fd)
+                if handler is not None:
+                    handler(mask)
+            done = bool(self.timers) and self.timers.run(clock.now_ns()) > 0
+            if self._soon:
+                done = True
+                self._do_soon()
+            if self._questions and (must_ask or events or done):
+                must_ask = False
+                done = self._ask(len(self._questions)) or done
+            if not rounds.must_go_on(events, also=done):
+                break
+        self._close_doomed()
 
     # -- the doors for other threads --
 
@@ -226,109 +263,110 @@ class Loop:
         """Have something carried out on the loop thread, soon; callable from any thread.
 
         Raises:
-            InternalError: the loop has ended.
+            LoopEnded: the loop has ended.
         """
-        with self._post_lock:
-            if self._is_closed:
-                message = f"the server's loop has ended: {self.failure!r}"
-                raise InternalError(message)
-            self._posted.append(command)
-            if not self._is_awake:
-                # Inside the lock: once it is released the loop may end and close the descriptor under our hands.
-                self._is_awake = True
-                self._wakeup.wake()
+        if not self._mailbox.post(command):
+            raise LoopEnded(self._why_ended())
 
-    def post_stop(self) -> None:
-        """Have the loop end; does nothing if it has ended. Callable from any thread."""
-        with self._post_lock:
-            if self._is_closed:
-                return
-        self.post(self.stop)
+    def end(self) -> None:
+        """Have the loop end, after a last barrier; does nothing if it has ended. Callable from any thread."""
+        self._barrier_ns = limits.STOP_BARRIER_NS
+
+        def settle_and_stop() -> None:
+            self._settle()
+            self.stop()
+
+        self._mailbox.post(settle_and_stop)
+
+    def let_go(self) -> None:
+        """Have the loop end, without a barrier; for destructors: takes no lock, waits for nothing, raises nothing."""
+        self._is_stopping = True
+        self._mailbox.nudge()
 
     def call(self, function: Callable[[], T], *, settled: bool = False, timeout: float = limits.WAIT_SECONDS) -> T:
         """Return what `function` returns on the loop thread, after a barrier if `settled`; callable from any thread.
 
         Raises:
-            InternalError: the loop has ended, or did not answer in time.
+            LoopEnded: the loop has ended.
+            LoopBlocked: it did not answer in time.
         """
         if self.is_current_thread():
             return function()
         outcome: list[T] = []
 
         def answer() -> bool:
-            if settled:
-                self._settle()
             outcome.append(function())
             return True
 
         done = _thread.allocate_lock()
         done.acquire()
         watch = Watch(answer, done.release)
-        self.post(lambda: (watch.look(), None)[1])
+        self._post_watch(watch, settled=settled, is_kept=False)
         if not done.acquire(timeout=timeout):
-            message = f"the server's loop did not answer within {timeout} s; is a predicate or a hook blocking it?"
-            raise InternalError(message) from self.failure
-        if watch.error is not None:
-            raise watch.error
+            message = f"the server's thread did not answer within {timeout:g} s"
+            raise LoopBlocked(message)
+        self._raise_unless_it_holds(watch)
         return outcome[0]
 
     def settle(self) -> None:
         """Return once the record shows whatever the client's kernel had done before; callable from any thread."""
         self.call(_nothing, settled=True)
 
-    def wait(self, condition: Callable[[], bool], timeout: float) -> bool:
-        """Return whether `condition`, asked on the loop thread, came true in time; callable from any other thread."""
+    def wait(self, condition: Callable[[], object], timeout: float) -> bool:
+        """Return whether `condition`, asked on the loop thread, came true in time; callable from any other thread.
+
+        Raises:
+            LoopEnded: the loop has ended.
+            LoopBlocked: it did not even answer when the time was over.
+        """
         done = _thread.allocate_lock()
         done.acquire()
         watch = Watch(condition, done.release)
         self.watch(watch)
-        if not done.acquire(timeout=timeout):
-            self.call(lambda: self._unwatch(watch), settled=True)
-            if not done.acquire(blocking=False):
-                return False
-        if watch.error is not None:
-            raise watch.error
+        try:
+            if not done.acquire(timeout=timeout):
+                self.call(watch.look, settled=True, timeout=_GRACE)
+                if not watch.is_over:
+                    return False
+        finally:
+            if not watch.is_over:  # expired, or a signal has ended the wait
+                self._mailbox.post(lambda: self._forget_watch(watch))
+        self._raise_unless_it_holds(watch)
         return True
 
     def watch(self, watch: Watch) -> None:
         """Look at a condition after a barrier, and then after each turn until it holds; callable from any thread."""
+        self._post_watch(watch, settled=True, is_kept=True)
 
+    def _post_watch(self, watch: Watch, *, settled: bool, is_kept: bool) -> None:
         def begin() -> None:
-            self._settle()
-            if not watch.look():
+            if settled:
+                try:
+                    self._settle()
+                except BaseException as error:
+                    self._fail(error)  # before the waiter is let go, who asks for it
+                    watch.end()
+                    raise
+            if not watch.look() and is_kept:
                 self._watches.append(watch)
 
         self.post(begin)
 
-    def _unwatch(self, watch: Watch) -> None:
-        if not watch.look():
+    def _forget_watch(self, watch: Watch) -> None:
+        watch.is_over = True
+        if watch in self._watches:
             self._watches.remove(watch)
 
-    def _settle(self) -> None:
-        """Take turns until one finds nothing; bounded, as a client that floods would never let us go.
+    def _raise_unless_it_holds(self, watch: Watch) -> None:
+        if watch.error is not None:
+            raise watch.error
+        if not watch.holds:
+            raise LoopEnded(self._why_ended()) from self.failure
 
-        Such a turn has no phases 5 to 7, as the barrier itself is a posted command. Open questions are asked once, and
-        again only after something has happened: that the client has not read is no reason to wait.
-        """
-        must_ask = True
-        for _ in range(limits.BARRIER_ROUNDS):
-            done = 0
-            for fd, mask in self.poller.poll(0):
-                done += 1
-                handler = self._handlers.get(fd)
-                if handler is not None:
-                    handler(mask)
-            if self.timers:
-                done += self.timers.run(clock.now_ns())
-            if self._soon:
-                done += 1
-                self._do_soon()
-            if self._questions and (must_ask or done):
-                must_ask = False
-                done += self._ask()
-            if not done:
-                return
+    def _why_ended(self) -> str:
+        return f"the server's loop has ended: {'it was stopped' if self.failure is None else repr(self.failure)}"
 
 
-def _nothing() -> None:
+def _nothing() -> bool:
     """What a bare barrier calls."""
+    return True

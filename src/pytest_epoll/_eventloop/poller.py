@@ -21,6 +21,7 @@ What it costs: nothing on epoll, whose own event list is handed on; a pass over 
 
 from __future__ import annotations
 
+import math
 import select
 from typing import Protocol
 
@@ -64,6 +65,11 @@ class Poller(Protocol):
         """Release the poller's own descriptor."""
 
 
+def to_milliseconds(seconds: float) -> int:
+    """Return whole milliseconds, rounded up: a wait that ends early would be begun again, over and over."""
+    return math.ceil(seconds * 1000)
+
+
 class EpollPoller:
     """Readiness as the epoll facility of Linux reports it."""
 
@@ -78,10 +84,14 @@ class EpollPoller:
         self.register = self._epoll.register
 
     def nap(self, seconds: float) -> None:
-        """Wait on the epoll descriptor itself."""
+        """Wait on the epoll descriptor itself, so that no event is taken and lost."""
         fd = self._epoll.fileno()
         if fd < SELECT_LIMIT:
             select.select((fd,), (), (), seconds)
+        else:  # poll(2) rounds up to a millisecond, but has no limit
+            watcher = select.poll()
+            watcher.register(fd, IN)
+            watcher.poll(to_milliseconds(seconds))
 
     def close(self) -> None:
         """Close the epoll descriptor."""
@@ -102,7 +112,7 @@ class PollPoller:
 
     def poll(self, timeout: float) -> list[tuple[int, int]]:
         """Return what is ready, after at most so long; a fraction of a millisecond is rounded up, like epoll's."""
-        return self._poll.poll(None if timeout < 0 else -int(-timeout * 1000 // 1))
+        return self._poll.poll(None if timeout < 0 else to_milliseconds(timeout))
 
     def nap(self, seconds: float) -> None:
         """Wait; poll(2) rounds up to a millisecond."""
@@ -124,8 +134,11 @@ class SelectPoller:
     def register(self, fd: int, mask: int) -> None:
         """Watch a descriptor; one beyond 1023 is refused with the way out."""
         if fd >= SELECT_LIMIT:
-            message = f"select(2) cannot watch descriptor {fd}, its limit is {SELECT_LIMIT - 1}; use another poller"
-            raise ValueError(message)
+            message = (
+                f"select(2) cannot watch descriptor {fd}, its limit is {SELECT_LIMIT - 1}; "
+                "use poller='epoll' or 'poll', or close some files"
+            )
+            raise UsageError(message)
         self._masks[fd] = mask
 
     def modify(self, fd: int, mask: int) -> None:
@@ -154,8 +167,8 @@ class SelectPoller:
         """Nothing to release: select(2) keeps no descriptor."""
 
 
-def make_poller(name: str, *, edge_triggered: bool = False) -> Poller:
-    """Return the poller of that name.
+def check_poller(name: str, *, edge_triggered: bool) -> None:
+    """Refuse what `make_poller` could not make, without making one.
 
     Raises:
         UsageError: an unknown name, a name that this platform lacks, or edge-triggering with anything but epoll.
@@ -169,6 +182,16 @@ def make_poller(name: str, *, edge_triggered: bool = False) -> Poller:
     if not hasattr(select, name):
         message = f"poller={name!r} does not exist on this platform; use poller='poll' or 'select'"
         raise UsageError(message)
+
+
+def make_poller(name: str, *, edge_triggered: bool = False) -> Poller:
+    """Return the poller of that name.
+
+    Raises:
+        UsageError: as `check_poller` does.
+        OSError: the process has no descriptor left (EMFILE, epoll only).
+    """
+    check_poller(name, edge_triggered=edge_triggered)
     if name == "epoll":
         return EpollPoller(edge_triggered=edge_triggered)
     return PollPoller() if name == "poll" else SelectPoller()

@@ -10,7 +10,9 @@ Facts
 
 What we do. Level-triggered one `recv` an event, edge-triggered until a short one (unless RDHUP came along). Send first,
 ask for writability only after a short send. Reading is paused and resumed through the mask. RDHUP leaves the mask once
-it was recorded, and a HUP on a connection that must not be read unregisters it, else a level-triggered loop spins.
+it was recorded, and a HUP on a connection that must not be read unregisters it, else a level-triggered loop spins; the
+error queue, whose EPOLLERR can't be masked either, is emptied. select(2) shows neither FIN nor RST of a connection that
+must not be read: that this could not be seen is noted when reading is paused.
 
 FIN is always `shutdown(SHUT_WR)`, RST always `send_reset`; both act at once, whoever else holds the descriptor. Only
 `abandon` leaves the choice to the kernel, and records what that means.
@@ -21,12 +23,14 @@ Loop thread only, all of it.
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from collections import deque
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from pytest_epoll._core import clock, limits, timeline
 from pytest_epoll._eventloop import probes
+from pytest_epoll._eventloop.pieces import Piece, tell_sinks
 from pytest_epoll._eventloop.poller import ERR, HUP, IN, OUT, RDHUP
 
 if TYPE_CHECKING:
@@ -56,35 +60,19 @@ class Owner(Protocol):
         """The descriptor has been given up; nothing more will be told."""
 
 
-class Sink(Protocol):
-    """Who keeps count of what was sent."""
+_MSG_ERRQUEUE: int = getattr(socket, "MSG_ERRQUEUE", 0)
+"""Linux only, and only there does an error queue raise EPOLLERR."""
 
-    def note_sent(self, views: list[memoryview]) -> None:
-        """The kernel has taken these bytes."""
+_PLAIN_RST = frozenset((errno.ECONNRESET, errno.EPIPE))
+"""What an RST is called: EPIPE if the client's FIN came before it (tcp(7))."""
 
+_ERRORS_A_TURN = 64
+"""Entries of the error queue that are dropped in one go; it holds as many as the receive buffer has room for."""
 
-Piece: TypeAlias = "tuple[memoryview, Sink]"
+_UNSEEN_GOODBYE = f"{timeline.FIN_RECEIVED}: select(2) shows neither FIN nor RST while reading is paused"
 
 _IOV_MAX = 512
 """Pieces of one sendmsg(2); the kernel takes up to 1024 (UIO_MAXIOV)."""
-
-
-def _tell_sinks(pieces: list[Piece], size: int) -> list[Piece]:
-    """Tell each sink what the kernel took of its pieces, in one call if they are neighbours; return what it left."""
-    taken: list[memoryview] = []
-    for place, (view, sink) in enumerate(pieces):
-        if len(view) > size:
-            if size:
-                taken.append(view[:size])
-            if taken:
-                sink.note_sent(taken)
-            return [(view[size:], sink), *pieces[place + 1 :]]
-        taken.append(view)
-        size -= len(view)
-        if place + 1 == len(pieces) or pieces[place + 1][1] is not sink:
-            sink.note_sent(taken)
-            taken = []
-    return []
 
 
 class Transport:
@@ -154,6 +142,8 @@ class Transport:
             try:
                 data = self._recv(size)
             except BlockingIOError:
+                if mask & ERR:
+                    self._empty_error_queue()
                 return
             except OSError as error:
                 self._lose(error)
@@ -191,9 +181,11 @@ class Transport:
         """Look at a connection that must not be read now, without taking a byte."""
         if mask & (HUP | ERR):
             code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if code:
-                self._lose(OSError(code, errno.errorcode.get(code, "unknown error")))
+            if code or self.is_broken:
+                self._lose(OSError(code, os.strerror(code)) if code else None)
                 return
+            if mask & ERR:
+                self._empty_error_queue()
         if mask & (RDHUP | HUP):
             self._note_fin_received()
             if mask & HUP:  # can't be masked: only leaving the poller keeps it from being reported for ever
@@ -202,14 +194,24 @@ class Transport:
             else:
                 self._loop.poller.modify(self.fd, self._mask)
 
+    def _empty_error_queue(self) -> None:
+        """Drop what the kernel has to say about packets (recv(2), MSG_ERRQUEUE): nobody here has asked for it."""
+        try:
+            for _ in range(_ERRORS_A_TURN):
+                self.sock.recvmsg(0, 512, _MSG_ERRQUEUE)
+        except OSError:
+            pass  # EAGAIN: it is empty
+
     def _lose(self, error: OSError | None) -> None:
         """The connection is dead: the client has reset it, or the kernel gave up on it."""
-        at_ns = clock.now_ns()
-        detail = None if error is None or error.errno == errno.ECONNRESET else str(error)
-        self.record.say_goodbye("client", "rst", at_ns)
-        self.facts.append((at_ns, self.record.index, timeline.NO_EXCHANGE, timeline.RST_RECEIVED, 0, detail))
+        self._note_rst_received(error)
         self.release()
         self._owner.connection_lost()
+
+    def _note_rst_received(self, error: OSError | None) -> None:
+        detail = None if error is None or error.errno in _PLAIN_RST else error.strerror
+        self.record.say_goodbye("client", "rst", clock.now_ns())
+        self._note(timeline.RST_RECEIVED, 0, detail)
 
     def _watch_for(self, mask: int) -> None:
         if not self._is_watched:
@@ -227,6 +229,8 @@ class Transport:
             self._may_read = False
             if self.is_open:
                 self._watch_for(self._mask & ~IN)
+                if not (self._loop.poller.sees_hangup or self.has_eof):
+                    self._note(timeline.UNOBSERVED, 0, _UNSEEN_GOODBYE)
 
     def resume_reading(self) -> None:
         """Read again; what is there already is reported in the next turn, in both trigger modes."""
@@ -284,13 +288,15 @@ class Transport:
                 self._on_send_error(error)
                 return []
             self.record.bytes_sent += size
-            rest = _tell_sinks(batch, size)
+            rest = tell_sinks(batch, size)
             pieces = rest + pieces[_IOV_MAX:]
             if rest:
                 return pieces
         return []
 
     def _send_rest(self) -> None:
+        if not self._unsent:
+            return
         rest = self._send_pieces(list(self._unsent))
         self._unsent = deque(rest)
         if rest or self.is_broken:
@@ -302,7 +308,8 @@ class Transport:
     def _on_send_error(self, error: OSError) -> None:
         """The client is gone; what it had sent before is still to be read, so the read side ends the connection."""
         self._unsent.clear()
-        self._note(timeline.SEND_FAILED, 0, errno.errorcode.get(error.errno or 0, str(error)))
+        if not self.is_broken:
+            self._note(timeline.SEND_FAILED, 0, errno.errorcode.get(error.errno or 0, str(error)))
         self.is_broken = True
         self._may_read = True
         self._watch_for((self._mask | IN) & ~OUT)
@@ -329,33 +336,49 @@ class Transport:
 
     def reset(self) -> None:
         """Send RST at once, whatever is unsent or unread, and release the descriptor."""
+        self._reset(None)
+
+    def _reset(self, reason: str | None) -> None:
         if not self.is_open:
             return
-        if probes.send_reset(self.sock):
-            at_ns = clock.now_ns()
-            self.record.say_goodbye("server", "rst", at_ns)
-            self.facts.append((at_ns, self.record.index, timeline.NO_EXCHANGE, timeline.RST_SENT, 0, None))
+        if not self.is_broken and probes.send_reset(self.sock):
+            self.record.say_goodbye("server", "rst", clock.now_ns())
+            self._note(timeline.RST_SENT, 0, reason)
+        else:
+            self._note_rst_received(None)  # the client was first, and nobody has read it yet
         self.release()
+
+    def refuse(self, reason: str) -> None:
+        """Reset a connection that can't be watched, and say why."""
+        self._note(timeline.REFUSED, 0, reason)
+        self._reset(reason)
 
     def abandon(self) -> None:
         """Shut down, empty the receive queue once and close: RST if bytes were unread even then, else FIN."""
         if not self.is_open:
             return
-        for _ in range(limits.READS_A_TURN):
-            try:
-                data = self._recv(limits.BODY_READ_SIZE)
-            except OSError:
-                break
-            if not data:
-                break
-            self.record.bytes_received += len(data)
-        if probes.unread_bytes(self.fd):
-            self.record.say_goodbye("server", "rst", clock.now_ns())
-            self._note(timeline.RST_SENT, 0, "bytes were unread")
-            probes.send_reset(self.sock)
+        try:
+            unread = self._empty_queue()
+        except OSError as error:
+            self._note_rst_received(error)  # the client was first, and nobody has read it yet
+            self.release()
+            return
+        if unread:
+            self._reset("bytes were unread")
         else:
             self.shut_down(goodbye=True)
-        self.release()
+            self.release()
+
+    def _empty_queue(self) -> int:
+        """Read and discard what is there now, and return how much has come in the meantime."""
+        unread = probes.unread_bytes(self.fd)
+        while unread > 0:
+            size = len(self._recv(limits.BODY_READ_SIZE))
+            if not size:
+                break
+            self.record.bytes_received += size
+            unread -= size
+        return probes.unread_bytes(self.fd)
 
     def release(self) -> None:
         """Give the descriptor up; it is closed at the end of the turn."""

@@ -40,7 +40,10 @@ class Wakeup:
             pass  # nobody woke us
 
     def close(self) -> None:
-        """Release the descriptors."""
-        os.close(self.fd)
-        if self._write_fd != self.fd:  # pragma: no cover - platforms without eventfd
-            os.close(self._write_fd)
+        """Release the descriptors; a second call does nothing, as their numbers may belong to somebody else by then."""
+        read_fd, write_fd = self.fd, self._write_fd
+        self.fd = self._write_fd = -1
+        if read_fd >= 0:
+            os.close(read_fd)
+        if write_fd != read_fd:  # pragma: no cover - platforms without eventfd
+            os.close(write_fd)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pytest_epoll._core.finding import Finding
     from pytest_epoll._core.messages import RequestRecord
     from pytest_epoll._core.summary import RouteSummary
+    from pytest_epoll._serving.router import RouteEntry
 
 CLOSEST_SHOWN = 3
 """Routes that a near miss compares: beyond three nobody reads on."""
@@ -31,6 +32,11 @@ def explain(record: RequestRecord, routes: Sequence[RouteSummary]) -> str:
     if len(routes) > CLOSEST_SHOWN:
         lines.append(f"  and {len(routes) - CLOSEST_SHOWN} more routes")
     return "\n".join(lines) + "\n"
+
+
+def explain_among(entries: Sequence[RouteEntry], record: RequestRecord) -> str:
+    """Return the same for the routes of a server; those without a reply are not live."""
+    return explain(record, [entry.explain(record) for entry in entries if entry.replies])
 
 
 def describe_findings(found: Sequence[Finding]) -> str:

@@ -23,6 +23,9 @@ _WIDTH = 40
 """Columns of the middle part, so that the figures stand below each other."""
 
 
+_LINES_OF_AN_ERROR = 40
+
+
 def render(facts: Sequence[Fact], *, url: str, routes: Sequence[str]) -> str:
     """Return the timeline of one server, its address first."""
     lines = [url]
@@ -42,14 +45,14 @@ def render(facts: Sequence[Fact], *, url: str, routes: Sequence[str]) -> str:
             continue
         arrow, what, figure = line
         moment = f"{(at_ns - begin_ns) / 1e6:8.1f}" + (" ms" if len(lines) == 1 else "   ")
-        name = f"c{connection}" if exchange < 0 else f"c{connection}.{exchange}"
+        name = "-" if connection < 0 else f"c{connection}" if exchange < 0 else f"c{connection}.{exchange}"
         lines.append(f"{moment} {name:<5}{arrow} {what:<{_WIDTH}} {figure}".rstrip())
     return "\n".join(lines)
 
 
 def title(facts: Sequence[Fact]) -> str:
     """Return "1 connection, 2 requests": how much a timeline is about."""
-    connections = len({fact[1] for fact in facts})
+    connections = len({fact[1] for fact in facts if fact[1] >= 0})
     requests = len({(fact[1], fact[2]) for fact in facts if fact[2] >= 0})
     return ", ".join(
         f"{count} {noun}{'' if count == 1 else 's'}"
@@ -65,6 +68,11 @@ def shorten(lines: list[str], limit: int) -> list[str]:
     last = limit - first - 1
     missing = len(lines) - first - last
     return [*lines[:first], f"... {missing} lines; all of them with --epoll-trace=full", *lines[len(lines) - last :]]
+
+
+def last_lines(text: str) -> str:
+    """Return the end of a timeline, for the text of an exception; under pytest the whole of it stands below."""
+    return "\n".join(text.splitlines()[-_LINES_OF_AN_ERROR:])
 
 
 def note(facts: Sequence[Fact]) -> str:

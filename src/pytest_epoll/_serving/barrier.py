@@ -2,14 +2,18 @@
 
 Whoever reads a record from outside the loop thread passes through `Barrier.settle` first (law L1), and whoever waits
 does so through `Barrier.wait` (law L4: every wait ends, and says what was awaited and what is there).
+
+A server may be stopped, by another thread, while somebody asks: then the record is read once its thread has ended.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, TypeVar
+import threading
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from pytest_epoll.errors import UsageError, WaitTimeout
+from pytest_epoll._eventloop.loop import LoopBlocked, LoopEnded
+from pytest_epoll.errors import InternalError, UsageError, WaitTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,14 +24,21 @@ T = TypeVar("T")
 
 IN_FORK = "this is a forked child, the server runs in its parent: only url, host, port and address work here"
 
+_ON_LOOP = "on the server's own thread this would wait for itself; predicates and hooks must not block"
+
 
 class Barrier:
-    """One server's door for other threads; `engine` is None while the server is stopped."""
+    """One server's door for other threads; `engine` is None while the server is stopped.
 
-    __slots__ = ("engine",)
+    Args:
+        render: the wire timeline as text, for defects of ours; it must not ask for a barrier.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_render", "engine")
+
+    def __init__(self, render: Callable[[], str]) -> None:
         self.engine: Engine | None = None
+        self._render = render
 
     def refuse_in_fork(self) -> None:
         """Raise `UsageError` in a forked child of the process in which the server runs."""
@@ -40,59 +51,128 @@ class Barrier:
 
         Raises:
             UsageError: in a forked child.
-            InternalError: the loop has ended by a defect of ours.
+            WaitTimeout: a predicate or a hook of the test blocks the server's thread.
+            InternalError: the loop has ended, or hangs, by a defect of ours.
         """
-        engine = self.engine
-        if engine is None:
+        engine = self._running_engine()
+        if engine is None or engine.loop.is_current_thread():
             return
-        if engine.is_in_fork:
-            raise UsageError(IN_FORK)
-        if not engine.loop.is_current_thread():
-            engine.raise_failure()
+        try:
             engine.loop.settle()
+        except LoopEnded:
+            self._let_it_end(engine)
+        except LoopBlocked as error:
+            self._raise_blocked(engine, error)
+
+    def settle_if_possible(self) -> None:
+        """The same for reports: of a server that is dead or blocked they show what is there."""
+        try:
+            self.settle()
+        except (InternalError, WaitTimeout):
+            pass  # the report is about this, or stands beside it
 
     def call(self, function: Callable[[], T]) -> T:
-        """Return what `function` returns on the loop thread behind a barrier, or here if the server does not run."""
-        engine = self.engine
+        """Return what `function` returns on the loop thread behind a barrier, or here if the server does not run.
+
+        Raises:
+            UsageError, WaitTimeout, InternalError: as `settle`.
+        """
+        engine = self._running_engine()
         if engine is None:
             return function()
-        if engine.is_in_fork:
-            raise UsageError(IN_FORK)
-        engine.raise_failure()
-        return engine.loop.call(function, settled=True)
+        try:
+            return engine.loop.call(function, settled=True)
+        except LoopEnded:
+            self._let_it_end(engine)
+            return function()
+        except LoopBlocked as error:
+            self._raise_blocked(engine, error)
 
-    def wait(self, condition: Callable[[], bool], timeout: float, describe: Callable[[], str]) -> None:
+    def wait(self, condition: Callable[[], object], timeout: float, describe: Callable[[], str]) -> None:
         """Return once `condition` holds; it is asked on the loop thread, or here if the server does not run.
 
         Raises:
             WaitTimeout: it does not hold after `timeout` seconds; the text is `describe()`.
             UsageError: called on the loop thread, in a forked child, or where it would freeze an event loop.
+            InternalError: the loop has ended, or hangs, by a defect of ours.
         """
         __tracebackhide__ = True
-        if timeout < 0:
-            message = f"timeout={timeout!r} is no duration; use seconds from 0 on"
+        if not 0 <= timeout <= threading.TIMEOUT_MAX:
+            message = f"timeout={timeout!r} is no duration; use seconds from 0 on, and not for ever"
             raise UsageError(message)
+        engine = self._running_engine()
+        if engine is not None:
+            try:
+                if self._holds(engine, condition, timeout):
+                    return
+            except LoopEnded:
+                self._let_it_end(engine)
+            except LoopBlocked as error:
+                self._raise_blocked(engine, error)
+            else:
+                message = f"waited {timeout:g} s for {describe()}"
+                raise WaitTimeout(message)
+        if not condition():
+            message = f"the server is stopped, nothing more will come: {describe()}"
+            raise WaitTimeout(message)
+
+    def stop(self) -> None:
+        """Stop the server, if it runs; from then on the record is read directly.
+
+        Raises:
+            UsageError: in a forked child, or on the server's own thread.
+            InternalError: the loop had ended before by a defect of ours, or its thread does not end.
+        """
+        self.refuse_in_fork()
         engine = self.engine
         if engine is None:
-            if not condition():
-                message = f"the server is stopped, nothing more will come: {describe()}"
-                raise WaitTimeout(message)
             return
-        if engine.is_in_fork:
-            raise UsageError(IN_FORK)
-        engine.raise_failure()
         if engine.loop.is_current_thread():
-            message = "a wait on the server's own thread would wait for itself; predicates and hooks must not block"
-            raise UsageError(message)
-        if _runs_an_event_loop():
-            if engine.loop.call(condition, settled=True):
-                return
-            message = "this would freeze the client, as this thread runs an event loop; use `await server.aio.wait_...`"
-            raise UsageError(message)
-        if not engine.loop.wait(condition, timeout):
+            raise UsageError(_ON_LOOP)
+        try:
+            engine.stop()
+        finally:
+            self.engine = None
+        self._raise_failure(engine)
+
+    def _running_engine(self) -> Engine | None:
+        """Return the engine to ask, or None where the record is read directly."""
+        self.refuse_in_fork()
+        engine = self.engine
+        if engine is not None:
+            self._raise_failure(engine)
+        return engine
+
+    def _holds(self, engine: Engine, condition: Callable[[], object], timeout: float) -> bool:
+        if engine.loop.is_current_thread():
+            raise UsageError(_ON_LOOP)
+        if not _runs_an_event_loop():
+            return engine.loop.wait(condition, timeout)
+        if engine.loop.call(condition, settled=True):
+            return True
+        message = "this would freeze the client, as this thread runs an event loop; use `await server.aio.wait_...`"
+        raise UsageError(message)
+
+    def _let_it_end(self, engine: Engine) -> None:
+        """Another thread has stopped the server while we asked, or it has failed."""
+        self._raise_failure(engine)
+        engine.join()
+
+    def _raise_failure(self, engine: Engine) -> None:
+        try:
             engine.raise_failure()
-            message = f"waited {timeout:g} s for {describe()}"
-            raise WaitTimeout(message)
+        except InternalError as error:
+            message = f"{error}\n{self._render()}"
+            raise InternalError(message) from error.__cause__
+
+    def _raise_blocked(self, engine: Engine, error: LoopBlocked) -> NoReturn:
+        self._raise_failure(engine)
+        place, is_ours = engine.where_it_stands()
+        if is_ours:
+            message = f"{error}; {place}\n{self._render()}"
+            raise InternalError(message) from error
+        message = f"{error}; {place}\npredicates and hooks run on the server's thread and must not block"
+        raise WaitTimeout(message) from error
 
 
 def _runs_an_event_loop() -> bool:

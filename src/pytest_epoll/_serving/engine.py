@@ -6,14 +6,25 @@ started again. Routes and records outlive it.
 Threads: made and stopped by the test's thread; `_sessions` and `_on_accepted` are the loop thread's.
 
 Fork: a child inherits our descriptors but not our thread. It closes them, without a word to the shared epoll set (which
-is the parent's, too) and without a byte on the wire: `close` only, no `shutdown`, no `epoll_ctl`.
+is the parent's, too) and without a byte on the wire: `close` only, no `shutdown`, no `epoll_ctl`. It forgets the
+engine, so that forks of its own don't close the same numbers again, which are somebody else's by then.
+
+The end of the interpreter: a daemon thread is frozen wherever it stands, with sockets that nobody closes. So what still
+runs is stopped by `atexit`, before anything is taken down; a server that a script leaves running is no mistake.
+
+What is dropped while it runs is one, as with a socket: `let_go` is what `EpollServer.__del__` calls.
 """
 
 from __future__ import annotations
 
+import atexit
+import errno
 import os
+import sys
 import threading
+import warnings
 import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core import clock, limits, timeline
@@ -25,17 +36,20 @@ from pytest_epoll._eventloop.probes import PeerProbe
 from pytest_epoll._eventloop.transport import Transport
 from pytest_epoll._serving.context import Context, Limits
 from pytest_epoll._serving.session import Session
-from pytest_epoll.errors import InternalError
+from pytest_epoll.errors import HandlerStillRunning, InternalError, UsageError
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+    from types import FrameType
 
     from pytest_epoll._core.messages import RequestRecord
     from pytest_epoll._serving.journal import Journal
     from pytest_epoll._serving.router import Router
 
 _running: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+_PACKAGE = str(Path(__file__).parents[1])
 
 
 class Engine:
@@ -52,25 +66,41 @@ class Engine:
         poller: str,
         edge_triggered: bool,
     ) -> None:
-        self.loop = Loop(make_poller(poller, edge_triggered=edge_triggered))
-        self._journal = journal
         self._sock = sock
-        self._sessions: dict[int, Session] = {}  # by connection; loop thread only
-        self._context = Context(
-            loop=self.loop,
-            probe=PeerProbe(),
-            journal=journal,
-            router=router,
-            heads={},
-            limits=sizes,
-            explain_unmatched=explain_unmatched,
-        )
-        self._listener = Listener(self.loop, sock, self._on_accepted)
-        self._listener.start()
+        self._journal = journal
         self._pid = os.getpid()
+        self._sessions: dict[int, Session] = {}  # by connection; loop thread only
         self._thread = threading.Thread(target=self._run, name=f"epoll-server-{sock.getsockname()[1]}", daemon=True)
+        try:
+            poll = make_poller(poller, edge_triggered=edge_triggered)
+            self.loop = Loop(poll)  # closes what it was given if it can't be made
+            self._listener = Listener(self.loop, sock, self._on_accepted, self._on_trouble)
+            self._context = Context(
+                loop=self.loop,
+                probe=PeerProbe(),
+                journal=journal,
+                router=router,
+                heads={},
+                limits=sizes,
+                explain_unmatched=explain_unmatched,
+            )
+            self._start()
+        except BaseException:
+            sock.close()
+            raise
+
+    def _start(self) -> None:
         _running.add(self)
-        self._thread.start()
+        try:
+            self._listener.start()
+            self._thread.start()
+        except (OSError, RuntimeError, UsageError):  # no descriptor, no thread, or select(2) is at its end
+            _running.discard(self)
+            self.loop.close_descriptors()
+            raise
+        except BaseException:  # a signal, while the thread that was started is coming up
+            self.stop()
+            raise
 
     @property
     def is_in_fork(self) -> bool:
@@ -85,16 +115,26 @@ class Engine:
     def stop(self) -> None:
         """End every connection, stop listening and return when the thread has ended.
 
+        Warns:
+            HandlerStillRunning: user code that was called on the server's thread does not return.
+
         Raises:
-            InternalError: the loop has ended by a defect of ours before, or does not end now.
+            InternalError: the thread does not end.
         """
-        _running.discard(self)
-        self.loop.post_stop()
+        self.loop.end()
         self._thread.join(limits.STOP_SECONDS)
-        if self._thread.is_alive():
-            message = f"the thread of the server did not end within {limits.STOP_SECONDS} s"
+        if not self._thread.is_alive():
+            _running.discard(self)
+            return
+        place, is_ours = self.where_it_stands()
+        message = f"{self._thread.name}, the server's thread, did not end within {limits.STOP_SECONDS:g} s; {place}"
+        if is_ours:
             raise InternalError(message)
-        self.raise_failure()
+        warnings.warn(HandlerStillRunning(message), stacklevel=2)
+
+    def join(self) -> None:
+        """Return when the thread has ended, which somebody else has asked it to; at the latest when `stop` would."""
+        self._thread.join(limits.STOP_SECONDS)
 
     def raise_failure(self) -> None:
         """Raise what ended the loop, if it has ended by itself."""
@@ -103,6 +143,27 @@ class Engine:
             message = f"the server has ended by a defect of pytest-epoll: {failure!r}"
             raise InternalError(message) from failure
 
+    def let_go(self) -> bool:
+        """Have the thread end without waiting for it, and return whether it still ran; any thread may be the caller."""
+        if self.is_in_fork or not self._thread.is_alive():
+            return False
+        self.loop.let_go()
+        return True
+
+    def where_it_stands(self) -> tuple[str, bool]:
+        """Return in words where the server's thread stands, and whether that is code of ours (False: the test's)."""
+        import traceback  # noqa: PLC0415 - only for the worst case
+
+        frame = sys._current_frames().get(self._thread.ident or 0)  # noqa: SLF001 - documented for this purpose
+        if frame is None:
+            return "it has just ended", True
+        stack = [entry for entry in _stack(frame) if _is_of_interest(entry)]
+        foreign = [entry for entry in stack if not entry.f_code.co_filename.startswith(_PACKAGE)]
+        lines = traceback.format_list(
+            traceback.StackSummary.extract((entry, entry.f_lineno) for entry in foreign or stack[-3:])
+        )
+        return "it stands in\n" + "".join(lines).rstrip(), not foreign
+
     def clear_records(self) -> None:
         """Forget what was recorded; open connections go on. Loop thread only."""
         self._journal.clear()
@@ -110,12 +171,15 @@ class Engine:
             session.refresh()
 
     def _run(self) -> None:
-        self.loop.run()
+        loop = self.loop
+        loop.run()
         for session in list(self._sessions.values()):
-            session.stop()
-        self._listener.close()
-        self._context.probe.close()
-        self.loop.close()
+            loop.attempt(session.stop)
+            if session.transport.is_open:
+                session.transport.sock.close()  # a defect has kept it from parting in good form
+        loop.attempt(self._listener.close)
+        loop.attempt(self._context.probe.close)
+        loop.close()
 
     def _on_accepted(self, sock: socket.socket, address: tuple[str, int]) -> None:
         journal = self._journal
@@ -129,7 +193,16 @@ class Engine:
         transport = Transport(self.loop, sock, record, journal.facts)
         session = Session(self._context, transport, self._sessions.pop)
         self._sessions[record.index] = session
-        transport.attach(session)
+        try:
+            transport.attach(session)
+        except (OSError, UsageError) as error:  # select(2) is at its end, or epoll_ctl(2) is out of memory
+            transport.refuse(str(error))
+
+    def _on_trouble(self, error: OSError) -> None:
+        """Note that accepting has failed for want of resources: clients are there that we can't see yet."""
+        why = f"{timeline.ACCEPTED}: {error.strerror} ({errno.errorcode.get(error.errno or 0, error.errno)})"
+        nobody = timeline.NO_CONNECTION, timeline.NO_EXCHANGE
+        self._journal.facts.append((clock.now_ns(), *nobody, timeline.UNOBSERVED, 0, why))
 
     def _close_in_child(self) -> None:
         """Close what a forked child has inherited, and nothing but that."""
@@ -140,10 +213,35 @@ class Engine:
         self.loop.close_descriptors()
 
 
+def _stack(frame: FrameType | None) -> list[FrameType]:
+    """Return the frames, the innermost last."""
+    frames: list[FrameType] = []
+    while frame is not None:
+        frames.append(frame)
+        frame = frame.f_back
+    return frames[::-1]
+
+
+def _is_of_interest(frame: FrameType) -> bool:
+    """Whether a frame says something: not the standard library's way of running a thread."""
+    return frame.f_code.co_filename != threading.__file__
+
+
 def _close_all_in_child() -> None:
     for engine in list(_running):
         engine._close_in_child()  # noqa: SLF001 - the same module
+    _running.clear()
 
 
+def _stop_all() -> None:
+    """Stop what still runs at the end of the interpreter, and say what nobody has asked for."""
+    engines = list(_running)
+    for engine in engines:
+        engine.stop()
+    for engine in engines:
+        engine.raise_failure()
+
+
+atexit.register(_stop_all)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_close_all_in_child)

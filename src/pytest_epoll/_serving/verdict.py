@@ -30,6 +30,10 @@ def findings(
     return sorted(found, key=lambda finding: KINDS.index(finding.kind))
 
 
+_PROMISED = (timeline.DELIVERED, timeline.PEER_READ)
+"""What a fault promises to wait for; that a goodbye or a waiting client can't be seen breaks no promise."""
+
+
 def _name(record: RequestRecord) -> str:
     head = record.head
     what = f" {head.method} {head.target}" if head is not None else ""
@@ -80,7 +84,7 @@ def _malformed(journal: Journal) -> Iterator[Finding]:
 
 def _inexact(journal: Journal) -> Iterator[Finding]:
     for fact in journal.facts:
-        if fact[3] == timeline.UNOBSERVED:
+        if fact[3] == timeline.UNOBSERVED and fact[5].startswith(_PROMISED):
             yield Finding(
                 "inexact", f"c{fact[1]}.{fact[2]} {fact[5]}\n  exact=False on the fault accepts it", fact[1], fact[2]
             )

@@ -27,7 +27,7 @@ class Event:
 
     Attributes:
         at: seconds since the process's first server started.
-        connection: the index of the connection.
+        connection: the index of the connection, or None for what belongs to the server as a whole.
         exchange: the index of the exchange on that connection, or None for what belongs to the connection.
         kind: what happened, such as "head", "sent", "rst-received".
         size: bytes, where the kind has any.
@@ -35,7 +35,7 @@ class Event:
     """
 
     at: float
-    connection: int
+    connection: int | None
     exchange: int | None
     kind: str
     size: int
@@ -68,7 +68,7 @@ class Timeline(Sequence[Event]):
     def _all(self) -> list[Event]:
         if self._events is None:
             self._events = [
-                Event(clock.seconds(at_ns), connection, None if exchange < 0 else exchange, kind, size, detail)
+                Event(clock.seconds(at_ns), _index(connection), _index(exchange), kind, size, detail)
                 for at_ns, connection, exchange, kind, size, detail in timeline.expand(self._facts)
                 if kind not in timeline.INTERNAL
             ]
@@ -122,6 +122,10 @@ class Snapshot(Sequence[T_co]):
 
     def __repr__(self) -> str:
         return repr(list(self))
+
+
+def _index(number: int) -> int | None:
+    return None if number < 0 else number
 
 
 def seconds(at_ns: int | None) -> float | None:

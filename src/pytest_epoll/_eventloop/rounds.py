@@ -1,0 +1,78 @@
+"""When a barrier has done enough: how often a loop has to look again before a reader may be let go.
+
+Facts
+- Level-triggered a handler takes one `recv` of at least `READ_SIZE` bytes an event; edge-triggered it takes up to
+  `READS_A_TURN` of them. So a descriptor that is ready has been emptied of what was there *now* after
+  `unread // READ_SIZE + 1` further events, and one more tells of a FIN behind it.
+- A client that sends, or connects, without pause keeps every round busy for ever.
+
+What follows. The first rounds just go on until one finds nothing, which is the case in all but a few tests. Whoever is
+still ready then gets a number of events in which what it had sent before must have been seen; once all have used theirs
+up the reader is let go, whatever else has come in the meantime. New connections count like the others, so clients that
+connect without pause are ended by the clock: law L4 is the stronger one.
+
+What it costs: nothing in the first rounds; then one ioctl(2) for each descriptor that is still ready, and the clock.
+"""
+
+from __future__ import annotations
+
+from pytest_epoll._core import clock, limits
+from pytest_epoll._eventloop import probes
+
+_FREE_ROUNDS = 8
+"""Rounds that are not counted: to accept, to read, to answer, to see the FIN, and the same once more."""
+
+_SPARE_ROUNDS = 64
+"""Rounds in which no descriptor is owed anything but something was done: edge-triggered, a full receive buffer of some
+6 MB is emptied by callbacks, without a further event, in 24."""
+
+_QUEUE = 4096
+"""Events that a listening socket is owed: the longest queue that Linux allows by default (somaxconn)."""
+
+
+class Rounds:
+    """Counts the rounds of one barrier. Loop thread only."""
+
+    __slots__ = ("_begun_ns", "_done", "_mail_fd", "_owed", "_spare")
+
+    def __init__(self, mail_fd: int) -> None:
+        self._mail_fd = mail_fd  # another thread that posts is no reason to look again
+        self._done = 0
+        self._begun_ns = 0
+        self._owed: dict[int, int] = {}  # events still owed, by descriptor
+        self._spare = _SPARE_ROUNDS
+
+    def may_go_on(self, most_ns: int) -> bool:
+        """Whether there is time for another round; the clock is not read before the second one."""
+        if self._done <= 1:
+            if self._done:
+                self._begun_ns = clock.now_ns()
+            return True
+        return clock.now_ns() - self._begun_ns < most_ns
+
+    def must_go_on(self, events: list[tuple[int, int]], *, also: bool) -> bool:
+        """Whether a round that has handled these events, and perhaps done something else, calls for another one."""
+        self._done += 1
+        if not events and not also:
+            return False
+        if self._done <= _FREE_ROUNDS:
+            return True
+        is_owed = False
+        for fd, _ in events:
+            owed = self._owed.get(fd)
+            if owed is None:
+                owed = self._events_owed(fd)
+            if owed > 0:
+                is_owed = True
+            self._owed[fd] = owed - 1
+        if not is_owed:
+            self._spare -= 1
+        return is_owed or (also and self._spare > 0)
+
+    def _events_owed(self, fd: int) -> int:
+        if fd == self._mail_fd:
+            return 0
+        try:
+            return probes.unread_bytes(fd) // limits.READ_SIZE + 2
+        except OSError:
+            return _QUEUE  # EINVAL: a listening socket
