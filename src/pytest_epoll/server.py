@@ -150,11 +150,8 @@ class EpollServer:
             InternalError: the server had ended before, by a defect of pytest-epoll.
             UsageError: in a forked child, or on the server's own thread.
         """
-        try:
-            self._barrier.stop()
-        finally:
-            if self._barrier.engine is None:
-                _running.discard(self)
+        _running.discard(self)
+        self._barrier.stop()
 
     def __enter__(self) -> Self:
         return self.start()
