@@ -19,6 +19,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -74,23 +75,63 @@ def snippets():
         if block.role == "as":
             files.append(block)
         elif block.language == "python" and block.role is None:
-            yield pytest.param(files, block, id=block.name)
+            yield block, files
             files = []
     assert not files, "no snippet below them"
 
 
-@pytest.mark.parametrize(("files", "block"), list(snippets()))
-def test_a_snippet_runs(pytester, files, block):
-    for file in files:
-        pytester.path.joinpath(file.path).write_text(file.text)
-    tests = len(re.findall(r"^ *(?:async )?def test_", block.text, re.MULTILINE))
-    if not tests:
-        script = pytester.makepyfile(script=block.text)
-        subprocess.run([sys.executable, "-W", "error", script], check=True, timeout=60)
-        return
-    pytester.makepyfile(test_snippet=block.text)
+SNIPPETS = {block.name: (block, files) for block, files in snippets()}
+IS_TEST = re.compile(r"^ *(?:async )?def (test_\w+)", re.MULTILINE)
 
-    assert {"passed": tests} == pytester.runpytest_inprocess(*QUIET, "-W", "error").parseoutcomes()
+
+def run_pytest(folder, *arguments):
+    """Run pytest in a process of its own; inside ours it would load modules a second time, clients among them."""
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *QUIET, *arguments],
+        cwd=folder,
+        env={**os.environ, "COLUMNS": "80", "PYTEST_ADDOPTS": ""},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def passed_tests(folder):
+    """Run a folder; return the names of the tests that passed, by the name of their file, and what was printed."""
+    finished = run_pytest(folder, "-W", "error", "--import-mode=importlib", "--junitxml=report.xml")
+    passed: dict[str, list[str]] = {}
+    for case in ET.parse(folder / "report.xml").iter("testcase"):
+        if len(case) == 0:
+            names = passed.setdefault(case.get("classname").split(".")[-1], [])
+            names += [name for name in [case.get("name").partition("[")[0]] if name not in names]
+    return passed, finished.stdout
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory):
+    """What came out of the snippets that need no files beside them, run in one go."""
+    folder = tmp_path_factory.mktemp("snippets")
+    for number, (block, files) in enumerate(SNIPPETS.values()):
+        if not files and IS_TEST.search(block.text):
+            (folder / f"test_{number}.py").write_text(block.text)
+    return passed_tests(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SNIPPETS)
+def test_a_snippet_runs(tmp_path, together, name):
+    block, files = SNIPPETS[name]
+    tests = IS_TEST.findall(block.text)
+    for file in files:
+        (tmp_path / file.path).write_text(file.text)
+    path = tmp_path / f"test_{list(SNIPPETS).index(name)}.py"
+    path.write_text(block.text)
+    if not tests:
+        subprocess.run([sys.executable, "-W", "error", path], check=True, timeout=60)
+        return
+    passed, output = passed_tests(tmp_path) if files else together
+
+    assert tests == passed.get(path.stem), output
 
 
 @pytest.mark.parametrize("block", of_role("file"))
@@ -103,14 +144,7 @@ def real_output(example):
     with tempfile.TemporaryDirectory() as folder:
         name = f"test_{Path(example).name}"
         shutil.copy(ROOT / example, Path(folder, name))
-        finished = subprocess.run(
-            [sys.executable, "-m", "pytest", *QUIET, name],
-            cwd=folder,
-            env={**os.environ, "COLUMNS": "80", "PYTEST_ADDOPTS": ""},
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        finished = run_pytest(folder, name)
     lines = [line.rstrip() for line in finished.stdout.splitlines()]
     start = next(number for number, line in enumerate(lines) if line.startswith("____"))
     end = next(number for number, line in enumerate(lines) if line.startswith("====") and "summary" in line)
