@@ -23,7 +23,7 @@ from pytest_epoll._serving.journal import Journal
 from pytest_epoll._serving.request import Request
 from pytest_epoll._serving.router import Router
 from pytest_epoll._serving.views import Desk, Snapshot, Timeline
-from pytest_epoll._wire.http1_reader import parse_head
+from pytest_epoll._wire.http1_head import parse_head
 from pytest_epoll.errors import EpollFindings, UsageError, UsageTypeError
 from pytest_epoll.route import Route
 

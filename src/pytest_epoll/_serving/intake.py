@@ -13,7 +13,7 @@ from pytest_epoll._core.messages import RequestRecord, Window
 from pytest_epoll._serving.exchange import Exchange
 from pytest_epoll._serving.replies import Reply
 from pytest_epoll._wire import http1_writer
-from pytest_epoll._wire.http1_reader import BETWEEN, COMPLETE, FAILED, HEAD, RequestReader
+from pytest_epoll._wire.http1_reader import BETWEEN, BODY, COMPLETE, FAILED, HEAD, RequestReader
 
 if TYPE_CHECKING:
     from pytest_epoll._core.messages import ConnectionRecord
@@ -59,7 +59,7 @@ class Intake:
             exchange.record.raw.append(data[start:end])  # all of it is no copy
             exchange.record.raw_size += end - start
             start = end
-            self._progress(exchange, at_ns)
+            self._progress(exchange, at_ns, has_more=start < len(data))
         if start < len(data):
             self._discard(data[start:])
 
@@ -92,7 +92,7 @@ class Intake:
         self.current = Exchange(self._context.journal, record)
         return self.current
 
-    def _progress(self, exchange: Exchange, at_ns: int) -> None:
+    def _progress(self, exchange: Exchange, at_ns: int, *, has_more: bool) -> None:
         """Look at what the reader has made of the last bytes."""
         reader = self._reader
         record = exchange.record
@@ -104,7 +104,8 @@ class Intake:
             record.head = reader.head
             self._list(exchange, at_ns)
         head_size = 0 if record.head is None else len(record.head.raw)
-        if record.body_started_ns is None and record.raw_size > head_size > 0:
+        if record.body_started_ns is None and (record.raw_size > head_size > 0 or (has_more and state == BODY)):
+            # Also if the body lies behind the head in the same bytes: it has begun, nobody wants a 100 for it.
             record.body_started_ns = at_ns
             self._transport.read_size = limits.BODY_READ_SIZE
         if state == FAILED:

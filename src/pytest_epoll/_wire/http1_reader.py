@@ -6,30 +6,37 @@ Facts
 - A callback for each header costs 2 us a request. Without one llhttp validates and frames at the same price for any
   number of headers.
 - It accepts what RFC 9112 does not: a request line without a version, HTTP/2.0, RTSP/1.0, two spaces, no Host. It
-  refuses a method that it does not know at its first wrong letter.
+  refuses a method or a version that it does not know before the line is over.
+- After a head with an Upgrade it takes the next byte for the beginning of another message, also inside a body.
 
 What we do. The end of the head is found here (`b"\\r\\n\\r\\n"`), llhttp is given exactly the head and has to agree.
-One scan of the head's bytes finds the fields that matter for every request; the rest stays raw. A body with
-Content-Length is counted and not shown to llhttp; a chunked one is walked by `framing` and validated slice by slice.
-Heads that came whole are remembered, so that a repeated one is neither validated nor scanned again.
+A body with Content-Length is counted and not shown to llhttp; a chunked one is walked by `framing` and validated slice
+by slice by a parser that knows nothing but that it is chunked. Heads that came whole are remembered, so that a repeated
+one is neither validated nor scanned again.
 
-Nothing that a client sends raises: what is wrong with it is in `failure`.
+A head that comes in pieces, or that something is wrong with, is read slowly: first its request line, which is ours,
+then its fields, which are llhttp's. A method or version that llhttp would stumble over is shown to it as one that it
+knows, so that the fields behind are validated, too.
+
+The verdict on a stream of bytes depends on the bytes alone, never on the pieces in which they came: what is wrong
+first is what counts. Nothing that a client sends raises: what is wrong with it is in `failure`.
 """
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 import httptools
 
 from pytest_epoll._core.limits import HEADS_REMEMBERED
-from pytest_epoll._core.request_head import Head
 from pytest_epoll._wire.framing import ChunkWalker
+from pytest_epoll._wire.http1_head import REQUEST_LINE, find_problem, parse_head
 
 if TYPE_CHECKING:
     from typing import Final
+
+    from pytest_epoll._core.request_head import Head
 
 BETWEEN: Final = 0
 """Nothing of the next request has come, but perhaps empty lines (RFC 9112 section 2.2)."""
@@ -41,9 +48,14 @@ FAILED: Final = 4
 _REMEMBERED_SIZE = 4096
 """Bytes of a head that is remembered; larger ones are rare, and a memo must not keep megabytes."""
 
-_REQUEST_LINE = re.compile(rb"(?:\r?\n)*([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^ \r\n]+) ([A-Z]+)/(\d)\.(\d)\r\n")
-_AUTHORITY = re.compile(r"[^:]*://[^/?]*")
-_METHOD_SO_FAR = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]*(?: [^\r\n]*)?\Z")
+_METHOD_SIZE = 256
+"""Bytes of a method; the longest that is registered has 17. RFC 9112 section 3 answers a longer one with 501."""
+
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]*")
+_VERSIONS = (b"1.0", b"1.1")
+
+_CHUNKED_HEAD = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+"""What the parser of a chunked body has seen before it; whose head it was does not matter to the framing."""
 
 
 class Failure:
@@ -57,16 +69,42 @@ class Failure:
         self.token = token
 
 
-class _Events:
-    """What llhttp calls back: only that the head is complete."""
+class _Progress:
+    """What llhttp calls back: how far it has come. Its owner must not be the validator, that would be a cycle."""
 
-    __slots__ = ("has_head",)
+    __slots__ = ("has_head", "is_done")
 
     def __init__(self) -> None:
         self.has_head = False
+        self.is_done = False
 
     def on_headers_complete(self) -> None:
         self.has_head = True
+
+    def on_message_complete(self) -> None:
+        self.is_done = True
+
+
+class _Validator:
+    """One llhttp parser, in its strict mode."""
+
+    __slots__ = ("_parser", "objection", "progress")
+
+    def __init__(self) -> None:
+        self.progress = _Progress()
+        self.objection = ""  # in words
+        self._parser = httptools.HttpRequestParser(self.progress)
+
+    def accepts(self, data: bytes) -> bool:
+        """Show bytes to llhttp; return whether it has nothing against them."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # an Upgrade that nobody asked for is ignored (RFC 9110 section 7.8), and CONNECT is routed like GET
+        except httptools.HttpParserError as error:
+            self.objection = f"malformed: {error}"
+            return False
+        return True
 
 
 class RequestReader:
@@ -76,17 +114,15 @@ class RequestReader:
     """
 
     __slots__ = (
+        "_begin",
         "_body_left",
-        "_events",
-        "_has_bad_method",
-        "_has_started",
         "_heads",
+        "_is_strange",
+        "_line_end",
         "_max_body_size",
         "_max_head_size",
-        "_parser",
-        "_pieces",
-        "_tail",
-        "_taken",
+        "_raw_head",
+        "_validator",
         "_walker",
         "chunk_sizes",
         "content",
@@ -110,13 +146,11 @@ class RequestReader:
         self.head: Head | None = None
         self.failure: Failure | None = None
         self.content_size = 0
-        self._parser: httptools.HttpRequestParser | None = None  # made when a head is not a remembered one
-        self._events = _Events()
-        self._has_started = False  # a byte of the request line has come
-        self._has_bad_method = False
-        self._pieces: list[bytes] = []  # of a head that comes in several
-        self._taken = 0
-        self._tail = b""  # the last three bytes taken: the end of the head may lie across two pieces
+        self._raw_head: bytearray | None = None  # what has come of a head that is read slowly
+        self._begin = -1  # where its request line begins: empty lines may stand before it
+        self._line_end = -1  # where its fields begin
+        self._is_strange = False  # its method is not one of llhttp's
+        self._validator: _Validator | None = None  # of a head that is read slowly, or of a chunked body
         self._body_left = 0
         self._walker: ChunkWalker | None = None
 
@@ -128,6 +162,8 @@ class RequestReader:
     def feed(self, data: bytes, start: int) -> int:
         """Take bytes from `start` on and return the index of the first one that was not taken."""
         if self.state <= HEAD:
+            if self._raw_head is None and (end := self._take_whole_head(data, start)):
+                return end
             return self._feed_head(data, start)
         if self.state != BODY:
             return start
@@ -145,8 +181,9 @@ class RequestReader:
         """Return why the request is incomplete if nothing more comes; None between two requests."""
         if self.state in (BETWEEN, COMPLETE, FAILED):
             return None
-        if self.state == HEAD or self.head is None:
-            return Failure(400, f"the client closed inside the head, after {self._taken} bytes")
+        if self.head is None:
+            size = len(self._raw_head or b"")
+            return Failure(400, f"the client closed inside the head, after {size} bytes")
         if self._walker is not None:
             return Failure(
                 400, f"the client closed inside a chunked body, after {self._walker.content_size} bytes of content"
@@ -154,109 +191,139 @@ class RequestReader:
         total = self.head.content_length
         return Failure(400, f"the client closed after {self.content_size} of {total} body bytes")
 
-    # -- the head --
+    # -- a head that came whole --
+
+    def _take_whole_head(self, data: bytes, start: int) -> int:
+        """Take a head that came in one piece and that nothing is wrong with; return its end, or 0."""
+        end = data.find(b"\r\n\r\n", start) + 4
+        size = end - start
+        if end < 4 or size > self._max_head_size or data[start] == 0x0D:  # noqa: PLR2004 - find() + 4; an empty line
+            return 0
+        raw = data[start:end]
+        head = self._heads.get(raw)
+        if head is None:
+            head = _read_head(raw)
+            if head is None:
+                return 0  # it is read once more, slowly, to say what is wrong with it
+            if size <= _REMEMBERED_SIZE:
+                if len(self._heads) >= HEADS_REMEMBERED:
+                    self._heads.clear()
+                self._heads[raw] = head
+        self._begin_body(head)
+        return end
+
+    # -- a head in pieces, or a wrong one --
 
     def _feed_head(self, data: bytes, start: int) -> int:
-        begin = start
-        if not self._has_started:
-            while begin < len(data) and data[begin] in b"\r\n":
-                begin += 1
-            if begin < len(data):
-                self._has_started = True
-                self.state = HEAD
-        end = self._find_end(data, start, begin) if self._has_started else -1
-        taken = len(data) if end < 0 else end
-        self._taken += taken - start
-        if self._taken > self._max_head_size:
+        raw = self._raw_head
+        if raw is None:
+            raw = self._raw_head = bytearray()
+        known = len(raw)
+        taken = min(len(data), start + self._max_head_size - known)
+        raw += data[start:taken]
+        end = 0
+        if self._has_begun(raw, known) and self._has_request_line(raw, known):
+            # The blank line may begin with the end of the request line: there are no fields then.
+            end = raw.find(b"\r\n\r\n", max(self._line_end - 2, known - 3)) + 4
+            end = 0 if end < 4 else end  # noqa: PLR2004 - find() + 4
+            self._validate(raw, known, end or len(raw))
+        if self.failure is not None:
+            # What stands behind the blank line, if there is one, is not this request's.
+            end = raw.find(b"\r\n\r\n", max(self._begin, 0, known - 3)) + 4
+            return max(start, start + end - known) if end >= 4 else taken  # noqa: PLR2004 - find() + 4
+        if end:
+            self._judge_head(bytes(raw[:end]))
+            return start + end - known
+        if len(raw) == self._max_head_size:
             self._fail(431, f"the head is larger than {self._max_head_size} bytes")
-            return taken
-        piece = data[start:taken]
-        raw = piece if not self._pieces else b""
-        if end >= 0 and raw and (known := self._heads.get(raw)) is not None:
-            self._begin_body(known)
-            return taken
-        self._pieces.append(piece)
-        if self._validate(piece, is_head=True) and end >= 0:
-            self._take_head(raw or b"".join(self._pieces), is_whole=bool(raw))
-        elif self._has_bad_method:
-            self._look_at_method(b"".join(self._pieces), is_complete=end >= 0)
         return taken
 
-    def _find_end(self, data: bytes, start: int, begin: int) -> int:
-        """Return the index behind the blank line, or -1 if it has not come."""
-        tail = self._tail
-        if tail:
-            joint = tail + data[start : start + 3]
-            at = joint.find(b"\r\n\r\n")
-            if at >= 0:
-                return start + at + 4 - len(tail)
-        at = data.find(b"\r\n\r\n", begin)
-        if at >= 0:
-            return at + 4
-        # Empty lines before the request line must not look like the end of a head.
-        self._tail = (tail + data[begin:])[-3:]
-        return -1
-
-    def _validate(self, piece: bytes, *, is_head: bool) -> bool:
-        """Show a slice to llhttp; return whether it has nothing against it."""
-        if self._has_bad_method:
-            return False
-        parser = self._parser
-        if parser is None:
-            parser = self._parser = httptools.HttpRequestParser(self._events)
-        try:
-            parser.feed_data(piece)
-        except httptools.HttpParserUpgrade:
-            return True  # an Upgrade that nobody asked for is ignored (RFC 9110 section 7.8)
-        except httptools.HttpParserInvalidMethodError:
-            self._has_bad_method = True
-            return False
-        except httptools.HttpParserError as error:
-            if is_head and self._events.has_head:
-                return True  # it objects to the transfer coding, and so do we, with better words
-            self._fail(400, f"malformed: {error}")
-            return False
+    def _has_begun(self, raw: bytearray, known: int) -> bool:
+        """Whether a request line has begun, behind what empty lines there are (RFC 9112 section 2.2)."""
+        if self._begin < 0:
+            rest = raw[known:].lstrip(b"\r\n")
+            if not rest:
+                return False
+            begin = len(raw) - len(rest)
+            if raw[:begin] != b"\r\n" * (begin // 2):
+                self._fail(400, "malformed: before the request line there are a CR or LF that are no empty lines")
+                return False
+            self._begin = begin
+            self.state = HEAD
         return True
 
-    def _look_at_method(self, raw: bytes, *, is_complete: bool) -> None:
-        """Tell a method that we don't know (501) from bytes that are none (400), as soon as that is sure."""
-        match = _REQUEST_LINE.match(raw)
+    def _has_request_line(self, raw: bytearray, known: int) -> bool:
+        """Whether the request line is complete and not malformed; what can't become one is refused at once."""
+        if self._line_end >= 0:
+            return True
+        begin = self._begin
+        method = _TOKEN.match(raw, begin, begin + _METHOD_SIZE + 1)
+        assert method is not None  # it matches nothing, too
+        size = method.end() - begin
+        if size > _METHOD_SIZE:
+            token = raw[begin : begin + _METHOD_SIZE].decode("latin-1")
+            self._fail(501, f"the method {token!r}... is not known", token)
+            return False
+        behind = bytes(raw[method.end() : method.end() + 2])
+        if not ((size and behind[:1] == b" ") or behind in (b"", b"\r", b"\r\n") or behind[:1] == b"\n"):
+            shown = bytes(raw[begin : method.end() + 1])
+            self._fail(400, f"malformed: the request line does not begin with a method: {shown!r}")
+            return False
+        newline = raw.find(b"\n", max(begin, known))
+        if newline < 0:
+            return False
+        line = bytes(raw[: newline + 1])
+        match = REQUEST_LINE.fullmatch(line)
         if match is None:
-            line, newline, _ = raw.lstrip(b"\r\n").partition(b"\r\n")
-            if newline or not _METHOD_SO_FAR.match(line):
-                self._fail(400, f"malformed: the request line does not begin with a method: {line[:40]!r}")
-            return
-        if is_complete:
-            self.head = parse_head(raw)
-            token = match[1].decode("latin-1")
-            self._fail(501, f"the method {token!r} is not known", token)
+            self._fail(400, f"malformed: the request line is not 'method target HTTP/version': {line[begin:][:80]!r}")
+            return False
+        if match["protocol"] != b"HTTP":
+            self._fail(400, f"malformed: the protocol is {match['protocol'].decode()[:80]}, not HTTP")
+            return False
+        self._line_end = newline + 1
+        return self._show_request_line(match["method"], match["target"], match["version"])
 
-    def _take_head(self, raw: bytes, *, is_whole: bool) -> None:
-        match = _REQUEST_LINE.match(raw)
-        if match is None:
-            line = raw.lstrip(b"\r\n").partition(b"\r\n")[0]
-            self._fail(400, f"malformed: the request line is not 'method target HTTP/version': {line[:80]!r}")
-            return
-        if match[3] != b"HTTP":
-            self._fail(400, f"malformed: the protocol is {match[3].decode()}, not HTTP")
-            return
-        version = b"%s.%s" % (match[4], match[5])
-        if version not in (b"1.0", b"1.1"):
-            self._fail(505, f"HTTP/{version.decode()} is not spoken here", version.decode())
-            return
-        if not self._events.has_head:
+    def _show_request_line(self, method: bytes, target: bytes, version: bytes) -> bool:
+        """Show the request line to llhttp, with a method and a version that it knows."""
+        if version not in _VERSIONS:
+            version = _VERSIONS[-1]
+        validator = self._validator = _Validator()
+        # PRI begins HTTP/2 (RFC 9113 section 3.4); llhttp would wait for the rest of that preface.
+        if method != b"PRI" and validator.accepts(b"%s %s HTTP/%s\r\n" % (method, target, version)):
+            return True
+        validator = self._validator = _Validator()
+        if validator.accepts(b"GET %s HTTP/%s\r\n" % (target, version)):
+            self._is_strange = True
+            return True
+        self._fail(400, validator.objection)
+        return False
+
+    def _validate(self, raw: bytearray, known: int, end: int) -> None:
+        """Show what is new of the fields to llhttp."""
+        begin = max(known, self._line_end)
+        validator = self._validator
+        assert validator is not None
+        if begin < end and not validator.accepts(bytes(raw[begin:end])) and not validator.progress.has_head:
+            self._fail(400, validator.objection)
+
+    def _judge_head(self, raw: bytes) -> None:
+        """Say what is wrong with a complete head whose fields are well formed, or go on to its body."""
+        validator, self._validator = self._validator, None
+        assert validator is not None
+        if not validator.progress.has_head:
             self._fail(400, "malformed: the head does not end where its blank line is")
             return
-        head = parse_head(raw)
-        self.head = head
-        if (problem := _framing_problem(head)) is not None:
+        head = self.head = parse_head(raw)
+        if head.http_version not in ("1.0", "1.1"):
+            self._fail(505, f"HTTP/{head.http_version} is not spoken here", head.http_version)
+        elif self._is_strange:
+            self._fail(501, f"the method {head.method!r} is not known", head.method)
+        elif (problem := find_problem(head)) is not None:
             self._fail(*problem)
-            return
-        if is_whole and not head.chunked and len(raw) <= _REMEMBERED_SIZE:
-            if len(self._heads) >= HEADS_REMEMBERED:
-                self._heads.clear()
-            self._heads[raw] = head
-        self._begin_body(head)
+        elif validator.objection:
+            self._fail(400, validator.objection)  # to the transfer coding, where our words are no better
+        else:
+            self._begin_body(head)
 
     # -- the body --
 
@@ -266,7 +333,14 @@ class RequestReader:
         if self._max_body_size is not None and length > self._max_body_size:
             self._fail(413, f"the body of {length} bytes is larger than {self._max_body_size}")
         elif head.chunked:
-            self._walker = ChunkWalker(self.content, self.chunk_sizes)
+            self._walker = ChunkWalker(
+                self.content,
+                self.chunk_sizes,
+                max_content=self._max_body_size,
+                max_trailers=self._max_head_size,
+            )
+            self._validator = _Validator()
+            self._validator.accepts(_CHUNKED_HEAD)
             self.state = BODY
         elif length:
             self._body_left = length
@@ -277,14 +351,14 @@ class RequestReader:
     def _feed_chunked(self, data: bytes, start: int, walker: ChunkWalker) -> int:
         end = walker.walk(data, start)
         self.content_size = walker.content_size
-        if not self._validate(data[start:end], is_head=False):
-            return end
-        if walker.problem is not None:
-            self._fail(400, f"malformed: {walker.problem}")
-        elif self._max_body_size is not None and walker.content_size > self._max_body_size:
-            self._fail(413, f"the body is larger than {self._max_body_size} bytes")
-        elif len(walker.raw_trailers) + walker.pending_size > self._max_head_size:
-            self._fail(431, f"the trailers are larger than {self._max_head_size} bytes")
+        validator = self._validator
+        assert validator is not None
+        if not validator.accepts(data[start:end]):
+            self._fail(400, validator.objection)
+        elif walker.problem is not None:
+            self._fail(*walker.problem)
+        elif walker.is_done != validator.progress.is_done:
+            self._fail(400, "malformed: the chunked body does not end where its last line is")
         elif walker.is_done:
             self.state = COMPLETE
         return end
@@ -294,77 +368,13 @@ class RequestReader:
         self.failure = Failure(status, reason, token)
 
 
-def parse_head(raw: bytes) -> Head:
-    """Return the value of a head whose request line is well formed."""
-    match = _REQUEST_LINE.match(raw)
-    if match is None:
-        message = f"not a request head: {raw[:80]!r}"
-        raise ValueError(message)
-    method = match[1].decode("latin-1")
-    target = match[2].decode("latin-1")
-    http_version = f"{match[4].decode()}.{match[5].decode()}"
-    path, raw_query = _split_target(method, target)
-    lowered = raw.lower()
-    length = _value(lowered, b"\r\ncontent-length:")
-    connection = _value(lowered, b"\r\nconnection:")
-    keep_alive = http_version == "1.1"
-    if connection is not None:
-        tokens = {token.strip() for line in _values(lowered, b"\r\nconnection:") for token in line.split(b",")}
-        keep_alive = b"close" not in tokens and (keep_alive or b"keep-alive" in tokens)
-    return Head(
-        raw,
-        method=method,
-        target=target,
-        path=path,
-        raw_query=raw_query,
-        http_version=http_version,
-        keep_alive=keep_alive,
-        content_length=int(length) if length is not None and length.isdigit() else None,
-        chunked=b"\r\ntransfer-encoding:" in lowered,
-        expects_continue=http_version == "1.1" and _value(lowered, b"\r\nexpect:") == b"100-continue",
-    )
-
-
-def _framing_problem(head: Head) -> tuple[int, str, str | None] | None:
-    """Return what RFC 9112 has against a head that llhttp lets pass."""
-    lowered = head.raw.lower()
-    hosts = lowered.count(b"\r\nhost:")
-    if head.http_version == "1.1" and hosts != 1:
-        how = "has no Host" if not hosts else f"has {hosts} Host fields"
-        return 400, f"malformed: an HTTP/1.1 request {how} (RFC 9112 section 3.2)", None
-    if not head.chunked:
+def _read_head(raw: bytes) -> Head | None:
+    """Return the value of a head, or None if anything is wrong with it."""
+    validator = _Validator()
+    if not (validator.accepts(raw) and validator.progress.has_head):
         return None
-    if head.http_version == "1.0":
-        return 400, "malformed: Transfer-Encoding in an HTTP/1.0 request (RFC 9112 section 6.1)", None
-    codings = [coding.strip() for line in _values(lowered, b"\r\ntransfer-encoding:") for coding in line.split(b",")]
-    if b"chunked" in codings[:-1]:
-        return 400, "malformed: chunked is not the last transfer coding (RFC 9112 section 6.1)", None
-    for coding in codings:
-        if coding != b"chunked":
-            token = coding.decode("latin-1")
-            return 501, f"the transfer coding {token!r} is not known", token
-    return None
-
-
-def _split_target(method: str, target: str) -> tuple[str, str]:
-    """Return the decoded path and the raw query of a request target (RFC 9112 section 3.2)."""
-    if method == "CONNECT":
-        return "", ""
-    if not target.startswith("/") and "://" in target:
-        rest = _AUTHORITY.sub("", target, count=1)
-        target = rest if rest.startswith("/") else f"/{rest}"
-    path, _, query = target.partition("?")
-    return (unquote(path, errors="surrogateescape") if "%" in path else path), query
-
-
-def _value(lowered: bytes, name: bytes) -> bytes | None:
-    """Return the first value of a field in a lower-cased head; `name` is b"\\r\\nname:"."""
-    at = lowered.find(name)
-    if at < 0:
+    match = REQUEST_LINE.match(raw)
+    if match is None or match["protocol"] != b"HTTP" or match["version"] not in _VERSIONS or match["method"] == b"PRI":
         return None
-    begin = at + len(name)
-    return lowered[begin : lowered.index(b"\r\n", begin)].strip(b" \t")
-
-
-def _values(lowered: bytes, name: bytes) -> list[bytes]:
-    return [part.partition(b"\r\n")[0].strip(b" \t") for part in lowered.split(name)[1:]]
+    head = parse_head(raw)
+    return head if find_problem(head) is None else None
