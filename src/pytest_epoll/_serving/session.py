@@ -244,7 +244,9 @@ class Session:
     def _must_be_refused(self, exchange: Exchange) -> bool:
         """Whether a client waits for 100 Continue with a body that no route could want."""
         head = exchange.record.head
-        return head is not None and head.expects_continue and not self._context.router.could_match(head)
+        if head is None or not head.expects_continue or exchange.record.body_started_ns is not None:
+            return False  # it does not wait, or no longer
+        return not self._context.router.could_match(head)
 
     def _choose(self, exchange: Exchange) -> tuple[Reply, Image, bool]:
         """Choose the answer to a request, and write down which it is."""
