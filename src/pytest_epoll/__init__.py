@@ -12,11 +12,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_epoll import errors, faults
+    from pytest_epoll import errors, faults, match
     from pytest_epoll._core.finding import Finding
     from pytest_epoll._core.headers import Headers
     from pytest_epoll._core.response import Response
     from pytest_epoll._serving.connection import Connection
+    from pytest_epoll._serving.gate import Gate
     from pytest_epoll._serving.request import Request
     from pytest_epoll._serving.views import Event
     from pytest_epoll.route import Route
@@ -27,12 +28,14 @@ __all__ = (
     "EpollServer",
     "Event",
     "Finding",
+    "Gate",
     "Headers",
     "Request",
     "Response",
     "Route",
     "errors",
     "faults",
+    "match",
 )
 
 _HOMES = {
@@ -40,6 +43,7 @@ _HOMES = {
     "EpollServer": "server",
     "Event": "_serving.views",
     "Finding": "_core.finding",
+    "Gate": "_serving.gate",
     "Headers": "_core.headers",
     "Request": "_serving.request",
     "Response": "_core.response",
@@ -51,7 +55,7 @@ def __getattr__(name: str) -> object:
     """Load a public name when it is first asked for (PEP 562): a run that uses none of them loads nothing."""
     if name in _HOMES:
         return getattr(import_module(f"pytest_epoll.{_HOMES[name]}"), name)
-    if name in {"errors", "faults"}:
+    if name in {"errors", "faults", "match"}:
         return import_module(f"pytest_epoll.{name}")
     message = f"module 'pytest_epoll' has no attribute {name!r}"
     raise AttributeError(message)

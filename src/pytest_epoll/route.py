@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from pytest_epoll._core.content import checked_delay
 from pytest_epoll._core.location import caller
-from pytest_epoll._core.response import Response, checked_delay
-from pytest_epoll._serving.replies import Reply
+from pytest_epoll._core.response import ABSENT, Response
+from pytest_epoll._serving.async_home import find_home
+from pytest_epoll._serving.gate import Gate
+from pytest_epoll._serving.replies import as_reply
 from pytest_epoll.errors import UsageError, UsageTypeError
 from pytest_epoll.faults import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    import os
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from pytest_epoll._core.content import HeaderItems
+    from pytest_epoll._core.response import Informational, StreamSource
+    from pytest_epoll._serving.replies import GivenReply
     from pytest_epoll._serving.request import Request
-    from pytest_epoll._serving.router import RouteEntry
+    from pytest_epoll._serving.route_entry import RouteEntry
     from pytest_epoll.server import EpollServer
+
+    H = TypeVar("H", bound=Callable[..., Any])
 
 __all__ = ("Route",)
 
@@ -42,82 +51,158 @@ class Route:
     def __repr__(self) -> str:
         return f"<Route {self._entry.text}, {self._entry.location}>"
 
+    # -- what it answers --
+
     def respond(
         self,
         status: int = 200,
         *,
+        reason: str | None = None,
+        headers: HeaderItems | None = None,
+        cookies: Mapping[str, str] | None = None,
+        json: object = ABSENT,
+        text: str | None = None,
+        html: str | None = None,
+        content: bytes | str | None = None,
+        file: str | os.PathLike[str] | None = None,
+        stream: StreamSource | None = None,
+        events: StreamSource | None = None,
+        raw: bytes | None = None,
+        trailers: HeaderItems | None = None,
+        informational: Informational | None = None,
+        http_version: str = "1.1",
         delay: float = 0.0,
+        gate: Gate | None = None,
         fault: Fault | Iterable[Fault] = (),
         times: int | None = None,
-        **content: object,
     ) -> Route:
-        """Append one reply made of these arguments; short for `respond_with(Response(...))`.
+        """Append one reply; short for `respond_with(Response(...), delay=, gate=, fault=, times=)`.
 
         Args:
-            status: the status code.
-            delay: seconds from the end of the request to the first byte of the reply.
+            status: and all up to `http_version`: as `Response` takes them.
+            reason: see `Response`.
+            headers: see `Response`.
+            cookies: see `Response`.
+            json: see `Response`.
+            text: see `Response`.
+            html: see `Response`.
+            content: see `Response`.
+            file: see `Response`.
+            stream: see `Response`.
+            events: see `Response`.
+            raw: see `Response`.
+            trailers: see `Response`.
+            informational: see `Response`.
+            http_version: see `Response`.
+            delay: seconds to wait before the first byte, behind the informational responses.
+            gate: where to wait before the first byte, behind the delay.
             fault: a fault, or several that are applied from left to right.
             times: how often the reply is used; without it once, and the last one for ever.
-            **content: what `Response` takes: reason, headers, cookies, json, text, html, content, file, raw,
-                http_version.
 
         Returns:
             The route itself, so that calls can be chained.
 
         Raises:
             UsageError: a value that can't mean anything, or a route that could never be reached.
-            UsageTypeError: an argument that there is not, or of a wrong type.
+            UsageTypeError: an argument of a wrong type, or two kinds of body.
+            OSError: `file` can't be read.
         """
-        try:
-            response = Response(status, **content)  # type: ignore[arg-type]  # it checks what it is given
-        except UsageError:
-            raise
-        except TypeError as error:
-            message = f"respond(): {str(error).removeprefix('Response.__init__() ')}"
-            raise UsageTypeError(message) from None
-        return self.respond_with(response, delay=delay, fault=fault, times=times)
+        response = Response(
+            status,
+            reason=reason,
+            headers=headers,
+            cookies=cookies,
+            json=json,
+            text=text,
+            html=html,
+            content=content,
+            file=file,
+            stream=stream,
+            events=events,
+            raw=raw,
+            trailers=trailers,
+            informational=informational,
+            http_version=http_version,
+        )
+        return self.respond_with(response, delay=delay, gate=gate, fault=fault, times=times)
 
     def respond_with(
         self,
-        *replies: int | Response,
+        *replies: GivenReply,
         delay: float = 0.0,
+        gate: Gate | None = None,
         fault: Fault | Iterable[Fault] = (),
         times: int | None = None,
     ) -> Route:
-        """Append replies: an int is a status, a `Response` is itself; the keywords apply to each.
+        """Append replies: an int is a status, a `Response` itself, a fault breaks off, a callable is asked.
+
+        Args:
+            replies: ints, `Response`s, faults that need no reply (such as `faults.Reset()`), and handlers: functions of
+                the `Request` that return a reply; see `handler`.
+            delay: for each of them, seconds to wait before the first byte.
+            gate: for each of them, where to wait before the first byte.
+            fault: for each of them, a fault or several that are applied from left to right.
+            times: how often each of them is used; without it once, and the last one for ever.
 
         Returns:
             The route itself, so that calls can be chained.
 
         Raises:
-            UsageError: no reply at all, a `times` below 1, or a route that could never be reached.
-            UsageTypeError: something that is no reply, or no fault.
+            UsageError: no reply at all, a `times` below 1, a fault that needs a reply, or a route that could never be
+                reached.
+            UsageTypeError: something that is no reply, no fault or no gate.
         """
         self._server._barrier.refuse_in_fork()  # noqa: SLF001 - one class in two files
         if not replies:
             message = "respond_with() needs at least one reply"
             raise UsageError(message)
-        if times is not None and (isinstance(times, bool) or not isinstance(times, int)):
-            message = f"times must be a whole number, not {times!r}"
+        if gate is not None and not isinstance(gate, Gate):
+            message = f"gate= takes what server.gate() returns, not {gate!r}"
             raise UsageTypeError(message)
-        if times is not None and times < 1:
-            message = f"times={times} would never be used; leave the reply out, or use a number from 1 on"
-            raise UsageError(message)
-        delay_ns = checked_delay("delay", delay)
-        faults = _checked_faults(fault)
-        for given in replies:
-            response = _checked_reply(given)
-            reply = Reply(
-                response,
-                faults=(*response.faults, *faults),  # type: ignore[arg-type]  # with_faults() has checked them
-                delay_ns=delay_ns + response.delay_ns,
-                times=times,
+        entries = [
+            as_reply(
+                given,
+                home=find_home(),
+                faults=_checked_faults(fault),
+                delay_ns=checked_delay("delay", delay),
+                gate=gate,
+                times=_checked_times(times),
                 location=caller(),
             )
-            self._server._router.add_reply(self._entry, reply)  # noqa: SLF001 - one class in two files
+            for given in replies
+        ]
+        for entry in entries:
+            self._server._router.add_reply(self._entry, entry)  # noqa: SLF001 - one class in two files
         return self
 
+    def handler(self, function: H) -> H:
+        """Append a function as a reply and return it, so that it can be used as a decorator.
+
+        It gets the `Request`, runs on a worker thread and may block without stalling anyone; an `async def` runs on the
+        event loop that was running when it was registered, else on one of its own. It returns a reply (a status, a
+        `Response`, a fault, another callable), `(status, body)`, `(status, body, headers)`, a dict or a list (as JSON),
+        a str, bytes, or it is a generator of the body's pieces. What it raises is answered 500 and a finding; behind
+        the head it breaks the reply off.
+
+        Raises:
+            UsageTypeError: it can't be called.
+            UsageError: the route could never be reached.
+        """
+        if not callable(function):
+            message = f"handler() takes a function of the request, not {function!r}"
+            raise UsageTypeError(message)
+        self.respond_with(function)
+        return function
+
     # -- what it has been asked --
+
+    def explain(self, request: Request) -> Iterator[str]:
+        """Yield how it compares with a request, a line a criterion: what is asked, and "ok" or what came instead."""
+        for criterion in self._entry.explain(request, request._record.head).criteria:  # noqa: SLF001 - one house
+            verdict = "ok" if criterion.got is None else f"got: {criterion.got}"
+            yield f"{criterion.name:<8} {criterion.expected:<28} {verdict}"
+            for line in criterion.details:
+                yield f"{'':<37} {line}"
 
     @property
     def requests(self) -> Sequence[Request]:
@@ -142,18 +227,23 @@ class Route:
         return self._entry.calls
 
 
-def _checked_reply(given: object) -> Response:
-    if isinstance(given, Response):
-        return given
-    if isinstance(given, int) and not isinstance(given, bool):
-        return Response(given)
-    message = f"{given!r} is no reply; use a status or a Response"
-    raise UsageTypeError(message)
+def _checked_times(times: object) -> int | None:
+    if times is None:
+        return None
+    if isinstance(times, bool) or not isinstance(times, int):
+        message = f"times must be a whole number, not {times!r}"
+        raise UsageTypeError(message)
+    if times < 1:
+        message = f"times={times} would never be used; leave the reply out, or use a number from 1 on"
+        raise UsageError(message)
+    return times
 
 
 def _checked_faults(given: object) -> tuple[Fault, ...]:
     faults = (given,) if isinstance(given, Fault) else given
-    if isinstance(faults, (tuple, list)) and all(isinstance(fault, Fault) for fault in faults):
+    if isinstance(faults, (tuple, list)) and all(
+        isinstance(fault, Fault) and not isinstance(fault, type) for fault in faults
+    ):
         return tuple(faults)
     message = f"fault= takes a fault of pytest_epoll.faults, or several in a list, not {given!r}"
     raise UsageTypeError(message)

@@ -9,32 +9,46 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from pytest_epoll._core import clock, limits
+from pytest_epoll._core.checks import checked_flag, checked_number
 from pytest_epoll._core.finding import KINDS
 from pytest_epoll._core.location import caller
+from pytest_epoll._core.messages import Mishap
 from pytest_epoll._eventloop.listener import open_listening_socket
 from pytest_epoll._eventloop.poller import check_poller
 from pytest_epoll._reporting import near_miss, timeline_text
-from pytest_epoll._serving import phases, verdict
+from pytest_epoll._serving import verdict
 from pytest_epoll._serving.barrier import Barrier
 from pytest_epoll._serving.connection import Connection
-from pytest_epoll._serving.context import Limits
+from pytest_epoll._serving.context import Reading
 from pytest_epoll._serving.engine import Engine
+from pytest_epoll._serving.gate import Gate
 from pytest_epoll._serving.journal import Journal
 from pytest_epoll._serving.request import Request
+from pytest_epoll._serving.route_entry import Pattern, RouteEntry
 from pytest_epoll._serving.router import Router
 from pytest_epoll._serving.views import Desk, Snapshot, Timeline
 from pytest_epoll._wire.http1_head import parse_head
-from pytest_epoll.errors import EpollFindings, UsageError, UsageTypeError
+from pytest_epoll.errors import EpollFindings, HandlerStillRunning, UsageError
 from pytest_epoll.route import Route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
 
     from pytest_epoll._core.finding import Finding
     from pytest_epoll._core.messages import RequestRecord
     from pytest_epoll._core.timeline import Fact
+    from pytest_epoll._serving.criteria import Criteria
+    from pytest_epoll._serving.paths import Path
+
+    class HowToRoute(Criteria, total=False):
+        """The keywords of `route()` beside method and path."""
+
+        optional: bool | None
+        priority: float
+        record_body: bool
+
 
 __all__ = ("EpollServer",)
 
@@ -44,6 +58,19 @@ _running: weakref.WeakSet[EpollServer] = weakref.WeakSet()
 def running_servers() -> list[EpollServer]:
     """Return every server of this process that runs, in the order of their ports."""
     return sorted(_running, key=lambda server: server.address)
+
+
+def _viewer(server: Callable[[], EpollServer | None]) -> Callable[[RequestRecord], Request]:
+    """Return what makes views for the loop thread, which must not keep a server alive that its owner has dropped."""
+
+    def view(record: RequestRecord) -> Request:
+        owner = server()
+        if owner is None:
+            message = "the server was dropped while it ran"
+            raise ReferenceError(message)
+        return owner._desk.request(record)  # noqa: SLF001 - the same module
+
+    return view
 
 
 class EpollServer:
@@ -96,14 +123,14 @@ class EpollServer:
         self._edge_triggered = edge_triggered
         self._backlog = backlog
         self._nodelay = nodelay
-        self._sizes = Limits(max_head_size, max_body_size)
+        self._reading = Reading({}, max_head_size, max_body_size)
         self._strict = verdict.checked_kinds("strict", KINDS if strict is True else strict or ())
         self._allowed: frozenset[str] = frozenset()
         self._seed = seed
         self._barrier = Barrier(lambda: timeline_text.last_lines(self.render(list(self._journal.facts))))
-        self._router = Router()
         self._journal = Journal(parse_head)
         self._routes: list[Route] = []
+        self._gates: list[Gate] = []
         self._desk = Desk(
             barrier=self._barrier,
             journal=self._journal,
@@ -113,6 +140,7 @@ class EpollServer:
             base_url=lambda: self.url,
             render=self.render,
         )
+        self._router = Router(_viewer(weakref.ref(self)))
 
     # -- life --
 
@@ -134,8 +162,8 @@ class EpollServer:
                 sock,
                 journal=self._journal,
                 router=self._router,
-                sizes=self._sizes,
-                explain_unmatched=partial(near_miss.explain_among, self._router.routes),
+                reading=self._reading,
+                explain_unmatched=partial(near_miss.explain_among, self._router.routes, self._router.view),
                 poller=self._poller,
                 edge_triggered=self._edge_triggered,
             )
@@ -146,12 +174,20 @@ class EpollServer:
     def stop(self) -> None:
         """End every connection and stop serving, within a second; routes and records stay. Does nothing if stopped.
 
+        A handler that still runs then is named with its stack, by a `HandlerStillRunning` warning and a finding.
+
         Raises:
             InternalError: the server had ended before, by a defect of pytest-epoll.
-            UsageError: in a forked child, or on the server's own thread.
+            UsageError: in a forked child, or on the server's own thread (by a predicate).
         """
         _running.discard(self)
-        self._barrier.stop()
+        for still_running in self._barrier.stop(self._let_go):
+            self._journal.mishaps.append(Mishap(-1, -1, still_running.partition("\n")[0], still_running))
+            warnings.warn(HandlerStillRunning(still_running), stacklevel=2)
+
+    def _let_go(self) -> None:
+        for gate in self._gates:
+            gate.release()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -214,58 +250,78 @@ class EpollServer:
 
     # -- routes --
 
-    def route(self, method: str = "*", path: str | None = None, *, optional: bool | None = None) -> Route:
+    def route(
+        self,
+        method: str | Collection[str] = "*",
+        path: Path = None,
+        *,
+        optional: bool | None = None,
+        priority: float = 0,
+        record_body: bool = True,
+        **criteria: Unpack[Criteria],
+    ) -> Route:
         """Register a route; it is live from its first reply.
 
         Args:
-            method: the method that it takes; "*" is every one.
-            path: the exact, decoded path.
+            method: the method that it takes, or several; "*" is every one. GET does not answer HEAD.
+            path: an exact, decoded path; a template such as "/users/{id:int}" or "/files/{rest:path}"; a `re.Pattern`
+                (fullmatch) or a predicate of the decoded path; None is any target.
             optional: whether a test may leave it unused; None: only if it was registered before the test's body began.
+            priority: a higher one is tried before a lower one.
+            record_body: False reads request bodies and drops them; counts stay exact.
+            **criteria: `query`, `headers`, `cookies`, `form` (contained), `json`, `body` (exact) and `where` (a
+                predicate of the `Request`); all must hold. See `pytest_epoll.match` for what values can be.
 
         Raises:
-            UsageError: a path that could not match.
-            UsageTypeError: an argument of a wrong type.
+            UsageError: a method, path or criterion that could not match.
+            UsageTypeError: an unknown criterion, or an argument of a wrong type.
         """
-        if not isinstance(path, str):
-            message = f"path must be a str such as '/users', not {path!r}"
-            raise UsageTypeError(message)
-        if "?" in path:
-            message = f"path {path!r} has a query; the path is matched without it: use {path.partition('?')[0]!r}"
-            raise UsageError(message)
         self._barrier.refuse_in_fork()
-        is_required = phases.in_test_body() if optional is None else not optional
-        entry = self._router.add_route(method, path, caller(), is_required=is_required)
+        entry = RouteEntry(
+            Pattern(method, path, criteria),
+            caller(),
+            optional=checked_flag("optional", optional, or_none=True),
+            priority=checked_number("priority", priority),
+            record_body=bool(checked_flag("record_body", record_body)),
+        )
+        self._router.add_route(entry)
         route = Route(self, entry)
         self._routes.append(route)
         return route
 
-    def get(self, path: str, *, optional: bool | None = None) -> Route:
-        """`route("GET", ...)`."""
-        return self.route("GET", path, optional=optional)
+    def get(self, path: Path, **how: Unpack[HowToRoute]) -> Route:
+        """`route("GET", path, ...)`."""
+        return self.route("GET", path, **how)
 
-    def post(self, path: str, *, optional: bool | None = None) -> Route:
-        """`route("POST", ...)`."""
-        return self.route("POST", path, optional=optional)
+    def post(self, path: Path, **how: Unpack[HowToRoute]) -> Route:
+        """`route("POST", path, ...)`."""
+        return self.route("POST", path, **how)
 
-    def put(self, path: str, *, optional: bool | None = None) -> Route:
-        """`route("PUT", ...)`."""
-        return self.route("PUT", path, optional=optional)
+    def put(self, path: Path, **how: Unpack[HowToRoute]) -> Route:
+        """`route("PUT", path, ...)`."""
+        return self.route("PUT", path, **how)
 
-    def patch(self, path: str, *, optional: bool | None = None) -> Route:
-        """`route("PATCH", ...)`."""
-        return self.route("PATCH", path, optional=optional)
+    def patch(self, path: Path, **how: Unpack[HowToRoute]) -> Route:
+        """`route("PATCH", path, ...)`."""
+        return self.route("PATCH", path, **how)
 
-    def delete(self, path: str, *, optional: bool | None = None) -> Route:
-        """`route("DELETE", ...)`."""
-        return self.route("DELETE", path, optional=optional)
+    def delete(self, path: Path, **how: Unpack[HowToRoute]) -> Route:
+        """`route("DELETE", path, ...)`."""
+        return self.route("DELETE", path, **how)
 
-    def head(self, path: str, *, optional: bool | None = None) -> Route:
-        """`route("HEAD", ...)`."""
-        return self.route("HEAD", path, optional=optional)
+    def head(self, path: Path, **how: Unpack[HowToRoute]) -> Route:
+        """`route("HEAD", path, ...)`."""
+        return self.route("HEAD", path, **how)
 
-    def options(self, path: str, *, optional: bool | None = None) -> Route:
-        """`route("OPTIONS", ...)`."""
-        return self.route("OPTIONS", path, optional=optional)
+    def options(self, path: Path, **how: Unpack[HowToRoute]) -> Route:
+        """`route("OPTIONS", path, ...)`."""
+        return self.route("OPTIONS", path, **how)
+
+    def gate(self) -> Gate:
+        """Return a gate at which replies, streams and handlers wait until the test opens it."""
+        gate = Gate(self._barrier, len(self._gates) + 1, caller())
+        self._gates.append(gate)
+        return gate
 
     # -- what was received --
 
@@ -290,7 +346,7 @@ class EpollServer:
     def unmatched(self) -> Sequence[Request]:
         """The requests that no route answered."""
         self._barrier.settle()
-        return [Request(self._desk, record) for record in self._journal.unmatched]
+        return [Request(self._desk, record) for record, _ in self._journal.unmatched]
 
     @property
     def connections(self) -> Sequence[Connection]:
@@ -351,8 +407,7 @@ class EpollServer:
     def findings(self) -> list[Finding]:
         """Return what was left unmet so far, of the kinds that count and were not allowed."""
         counted = self._strict - self._allowed
-        explain = partial(near_miss.explain_among, self._router.routes)
-        found = self._barrier.call(lambda: verdict.findings(self._journal, self._router.routes, explain))
+        found = self._barrier.call(lambda: verdict.findings(self._journal, self._router.routes))
         return [finding for finding in found if finding.kind in counted]
 
     def check(self) -> None:
@@ -376,8 +431,11 @@ class EpollServer:
         self._allowed |= verdict.checked_kinds("allow()", kinds)
 
     def clear(self) -> None:
-        """Forget routes, records, findings and allowed kinds; open connections live on."""
+        """Forget routes, records, findings and allowed kinds, and open the gates; open connections live on."""
         self._allowed = frozenset()
+        gates, self._gates = self._gates, []
+        for gate in gates:
+            gate.open()
         self._router.clear()
         self._routes = []
         self.clear_records()

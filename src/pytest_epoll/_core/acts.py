@@ -17,10 +17,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from pytest_epoll._core.image import Image
+
+
+class Gate(Protocol):
+    """What can be waited at."""
+
+    @property
+    def name(self) -> str:
+        """What the timeline calls it."""
+        ...
+
+    def when_open(self, callback: Callable[[], object], /) -> bool:
+        """Return whether it is open; if not, `callback` will be called in the thread that opens it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +65,13 @@ class Sleep:
     """Do nothing for a while."""
 
     duration_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class HoldUntil:
+    """Wait until a gate is open."""
+
+    gate: Gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +137,7 @@ Act: TypeAlias = (
     | SendContinue
     | Send
     | Sleep
+    | HoldUntil
     | WaitDelivered
     | WaitPeerRead
     | ShutdownWrite

@@ -17,14 +17,18 @@ if TYPE_CHECKING:
 
 
 class Image:
-    """A reply as it goes on the wire: `head` up to and including the blank line, `body` with its framing."""
+    """A reply as it goes on the wire: `head` up to and including the blank line, `body` with its framing.
 
-    __slots__ = ("body", "head", "head_size", "size")
+    An interim response (RFC 9110 section 15.2) is an image of its own; positions of the reply do not count it.
+    """
 
-    def __init__(self, head: bytes, body: bytes = b"") -> None:
+    __slots__ = ("body", "head", "head_size", "is_interim", "size")
+
+    def __init__(self, head: bytes, body: bytes = b"", *, is_interim: bool = False) -> None:
         self.head = head
         self.body = body
         self.head_size = len(head)
+        self.is_interim = is_interim
         self.size = len(head) + len(body)
 
     def __eq__(self, other: object) -> bool:

@@ -23,6 +23,9 @@ HEADS_REMEMBERED = 1024
 PIPELINE_DEPTH = 1024
 """Requests of one connection that are read before the first is answered; then the client meets back-pressure."""
 
+FEED_DEPTH = 16
+"""Items that a worker may be ahead of the connection that it feeds: enough that neither waits for each other's turn."""
+
 WINDOW = 256 * 1024
 """Bytes that a connection keeps of the beginning and of the end of each direction."""
 

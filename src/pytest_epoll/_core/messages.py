@@ -6,12 +6,21 @@ threads read after a barrier, when the loop thread stands still for them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_epoll._core import limits
 
 if TYPE_CHECKING:
     from pytest_epoll._core.request_head import Head
+
+
+class Mishap(NamedTuple):
+    """An exception of the test's own code, as texts."""
+
+    connection: int
+    exchange: int
+    summary: str
+    traceback: str
 
 
 class Window:
@@ -102,6 +111,7 @@ class RequestRecord:
         "exchange",
         "head",
         "head_received_ns",
+        "keeps_body",
         "path_params",
         "raw",
         "raw_size",
@@ -120,6 +130,7 @@ class RequestRecord:
         self.head: Head | None = None
         self.raw: list[bytes] = []  # as received, the head first
         self.raw_size = 0
+        self.keeps_body = True  # False: the body is counted and dropped
         self.content: list[bytes] = []  # decoded body
         self.chunk_sizes: list[int] = []
         self.raw_trailers = b""

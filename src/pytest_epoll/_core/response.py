@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-import json as json_module
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from pytest_epoll._core import clock
+from pytest_epoll._core.content import (
+    BODY_MAKERS,
+    checked_delay,
+    checked_status,
+    cookie_fields,
+    encoded,
+    split_headers,
+)
+from pytest_epoll._core.score import Score, is_fault
 from pytest_epoll.errors import UsageError, UsageTypeError
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import AsyncIterable, Callable
 
-HeaderItems: TypeAlias = "Mapping[str, str | None] | Iterable[tuple[str | bytes, str | bytes | None]]"
-"""Headers as callers give them: a mapping or pairs, sent in that order; None removes one that would be added."""
+    from pytest_epoll._core.content import HeaderItems
 
-RawPair: TypeAlias = tuple[bytes, bytes]
+    StreamSource = Iterable[Any] | AsyncIterable[Any] | Callable[[], Iterable[Any] | AsyncIterable[Any]]
+    Informational = Iterable[int | tuple[int, HeaderItems] | "Response"]
 
-BODY_ARGUMENTS = ("json", "text", "html", "content", "file", "raw")
-_ABSENT: Any = type("_Absent", (), {"__repr__": lambda _self: "<not given>"})()
+ABSENT: Any = type("_Absent", (), {"__repr__": lambda _self: "<not given>"})()
+"""Stands for `json=` that was not given: None is JSON null."""
+
+_BODY_ARGUMENTS = (*BODY_MAKERS, "stream", "events")
+
+_FINAL_STATUS = 200
+"""Below it a status is informational (RFC 9110 section 15.2)."""
 
 
 class Response:
@@ -34,9 +46,16 @@ class Response:
         json: any value that `json.dumps` takes, `None` included, as application/json.
         text: as text/plain, in UTF-8.
         html: as text/html, in UTF-8.
-        content: bytes, without a Content-Type.
+        content: bytes, or a str as UTF-8, without a Content-Type.
         file: a path; its content is read now, and its type guessed from its name.
+        stream: a score: an iterable, an async iterable, or a callable that returns one, of bytes (each one chunk),
+            numbers (pauses in seconds), gates and faults. An iterator can be used for one request only.
+        events: the same for server-sent events, as text/event-stream: a str is data; a dict has `event`, `id`, `retry`
+            and `data`, written in that order; data that is no str becomes JSON.
         raw: these bytes as they are, in place of status line, headers and body.
+        trailers: a mapping or pairs, sent behind the last chunk (RFC 9112 section 7.1.2); the body is then chunked.
+        informational: interim responses that come before (RFC 9110 section 15.2): statuses below 200, `(status,
+            headers)` pairs, or `Response`s.
         http_version: "1.1" or "1.0"; after a 1.0 reply the connection is closed unless the reply says keep-alive.
 
     Raises:
@@ -53,10 +72,13 @@ class Response:
         "faults",
         "headers",
         "http_version",
+        "informational",
         "raw",
         "reason",
         "removed",
+        "score",
         "status",
+        "trailers",
     )
 
     def __init__(
@@ -66,55 +88,74 @@ class Response:
         reason: str | None = None,
         headers: HeaderItems | None = None,
         cookies: Mapping[str, str] | None = None,
-        json: object = _ABSENT,
+        json: object = ABSENT,
         text: str | None = None,
         html: str | None = None,
         content: bytes | str | None = None,
         file: str | os.PathLike[str] | None = None,
+        stream: StreamSource | None = None,
+        events: StreamSource | None = None,
         raw: bytes | None = None,
+        trailers: HeaderItems | None = None,
+        informational: Informational | None = None,
         http_version: str = "1.1",
     ) -> None:
-        self._arguments: dict[str, object] = {
-            name: value
-            for name, value in (
-                ("reason", reason),
-                ("headers", headers),
-                ("cookies", cookies),
-                ("text", text),
-                ("html", html),
-                ("content", content),
-                ("file", file),
-                ("raw", raw),
-            )
-            if value is not None
+        given = {
+            "reason": reason,
+            "headers": headers,
+            "cookies": cookies,
+            "text": text,
+            "html": html,
+            "content": content,
+            "file": file,
+            "stream": stream,
+            "events": events,
+            "raw": raw,
+            "trailers": trailers,
+            "informational": informational,
         }
-        if json is not _ABSENT:
+        self._arguments: dict[str, object] = {name: value for name, value in given.items() if value is not None}
+        if json is not ABSENT:
             self._arguments["json"] = json
         if http_version != "1.1":
             self._arguments["http_version"] = http_version
-        self.status = _checked_status(status)
-        self.reason = None if reason is None else _encoded("reason", reason)
-        self.http_version = http_version
         if http_version not in {"1.0", "1.1"}:
             message = f"http_version={http_version!r} can't be written; use '1.1' or '1.0', or raw= for anything else"
             raise UsageError(message)
-        self.headers, self.removed = _split_headers(headers)
+        self.http_version = http_version
+        self.status = checked_status(status)
+        self.reason = None if reason is None else encoded("reason", reason)
+        self.headers, self.removed = split_headers("headers", headers)
         if cookies is not None:
-            self.headers += tuple((b"Set-Cookie", _encoded("cookies", f"{k}={v}")) for k, v in cookies.items())
-        self.raw = _checked_bytes("raw", raw) if raw is not None else None
+            self.headers += cookie_fields(cookies)
+        self.trailers = split_headers("trailers", trailers)[0]
+        self.informational = _checked_informational(informational)
         self.body, self.content_type = self._make_body()
         self.faults: tuple[object, ...] = ()
         self.delay_ns = 0
 
     def _make_body(self) -> tuple[bytes, bytes | None]:
-        given = [name for name in BODY_ARGUMENTS if name in self._arguments]
+        given = [name for name in _BODY_ARGUMENTS if name in self._arguments]
+        self.score: Score | None = None
+        self.raw: bytes | None = None
         if len(given) > 1:
             message = f"a response has one body: {' and '.join(f'{name}=' for name in given)} were given together"
             raise UsageTypeError(message)
-        if not given or given == ["raw"]:
+        if given == ["raw"] and self.trailers:
+            message = "raw= is sent as it is: write the trailers into it"
+            raise UsageTypeError(message)
+        if not given:
             return b"", None
-        make = _BODY_MAKERS[given[0]]
-        return make(self._arguments[given[0]])
+        value = self._arguments[given[0]]
+        if given[0] in {"stream", "events"}:
+            is_events = given[0] == "events"
+            self.score = Score(value, is_events=is_events)
+            return b"", b"text/event-stream" if is_events else None
+        body, content_type = BODY_MAKERS[given[0]](value)
+        if given == ["raw"]:
+            self.raw = body
+            return b"", None
+        return body, content_type
 
     def with_faults(self, *faults: object) -> Response:
         """Return a copy that carries these faults beside its content, applied from left to right.
@@ -123,7 +164,7 @@ class Response:
             UsageTypeError: something that is not a fault.
         """
         for fault in faults:
-            if not hasattr(fault, "through"):
+            if not is_fault(fault) or isinstance(fault, type):
                 message = f"with_faults() takes faults of pytest_epoll.faults, not {fault!r}"
                 raise UsageTypeError(message)
         copy = self._copy()
@@ -164,118 +205,27 @@ class Response:
         return text
 
 
-def checked_delay(name: str, seconds: float) -> int:
-    """Return a duration that a caller gave in seconds as nanoseconds.
-
-    Raises:
-        UsageTypeError: not a number.
-        UsageError: negative or not finite.
-    """
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        message = f"{name} must be a number of seconds, not {seconds!r}"
+def _checked_informational(given: Any) -> tuple[Response, ...]:
+    if given is None:
+        return ()
+    if isinstance(given, (str, bytes, int, Response)) or not isinstance(given, Iterable):
+        message = f"informational= takes a list of statuses, (status, headers) pairs or Responses, not {given!r}"
         raise UsageTypeError(message)
-    if not 0 <= seconds < float("inf"):
-        message = f"{name}={seconds!r} is no duration; use a number of seconds from 0 on"
-        raise UsageError(message)
-    return clock.to_ns(seconds)
-
-
-def _checked_status(status: int) -> int:
-    if isinstance(status, bool) or not isinstance(status, int):
-        message = f"status must be an int such as 200, not {status!r}"
-        raise UsageTypeError(message)
-    if not 100 <= status <= 999:  # noqa: PLR2004 - three digits, RFC 9112 section 4
-        message = f"status={status} has not three digits (RFC 9112 section 4); use raw= to send another status line"
-        raise UsageError(message)
-    return int(status)
-
-
-def _checked_bytes(name: str, value: object) -> bytes:
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return bytes(value)
-    message = f"{name}= takes bytes, not {value!r}"
-    raise UsageTypeError(message)
-
-
-def _encoded(name: str, text: object) -> bytes:
-    """Return a header's text as bytes: Latin-1, and UTF-8 for what Latin-1 can't say (as browsers and curl do)."""
-    if isinstance(text, bytes):
-        data = text
-    elif isinstance(text, str):
-        try:
-            data = text.encode("latin-1")
-        except UnicodeEncodeError:
-            data = text.encode()
-    else:
-        message = f"{name} takes str or bytes, not {text!r}"
-        raise UsageTypeError(message)
-    if b"\r" in data or b"\n" in data or b"\0" in data:
-        message = f"{name}: {text!r} has a line break or a NUL, which would end the line; to send it anyway use raw="
-        raise UsageError(message)
-    return data
-
-
-def _split_headers(headers: HeaderItems | None) -> tuple[tuple[RawPair, ...], frozenset[bytes]]:
-    """Return the pairs to send and the (lower-case) names of those that must not be added."""
-    if headers is None:
-        return (), frozenset()
-    items = headers.items() if isinstance(headers, Mapping) else headers
-    sent: list[RawPair] = []
-    removed: set[bytes] = set()
+    interim = []
+    items: Iterable[Any] = given
     for item in items:
-        if not (isinstance(item, tuple) and len(item) == 2):  # noqa: PLR2004 - a pair
-            message = f"headers= takes a mapping or (name, value) pairs, not {item!r}"
-            raise UsageTypeError(message)
-        name = _encoded("headers", item[0])
-        if not name:
-            message = "headers: a header needs a name"
-            raise UsageError(message)
-        if item[1] is None:
-            removed.add(name.lower())
+        if isinstance(item, Response):
+            response = item
+        elif isinstance(item, tuple) and len(item) == 2:  # noqa: PLR2004 - a pair
+            response = _with_headers(*item)
         else:
-            sent.append((name, _encoded("headers", item[1])))
-    return tuple(sent), frozenset(removed)
+            response = Response(item)
+        if response.status >= _FINAL_STATUS:
+            message = f"informational: {response.status} is final; interim responses have a status from 100 to 199"
+            raise UsageError(message)
+        interim.append(response)
+    return tuple(interim)
 
 
-def _json_body(value: object) -> tuple[bytes, bytes]:
-    try:
-        return json_module.dumps(value).encode(), b"application/json"
-    except (TypeError, ValueError) as error:
-        message = f"json={value!r} can't be written as JSON: {error}"
-        raise UsageTypeError(message) from error
-
-
-def _text_body(value: object) -> tuple[bytes, bytes]:
-    return _checked_text("text", value), b"text/plain; charset=utf-8"
-
-
-def _html_body(value: object) -> tuple[bytes, bytes]:
-    return _checked_text("html", value), b"text/html; charset=utf-8"
-
-
-def _checked_text(name: str, value: object) -> bytes:
-    if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape")
-    message = f"{name}= takes str, not {value!r}; use content= for bytes"
-    raise UsageTypeError(message)
-
-
-def _content_body(value: object) -> tuple[bytes, None]:
-    return (value.encode() if isinstance(value, str) else _checked_bytes("content", value)), None
-
-
-def _file_body(value: object) -> tuple[bytes, bytes]:
-    import mimetypes  # noqa: PLC0415 - reads the system's tables, and few tests send files
-
-    path = Path(value)  # type: ignore[arg-type]  # Path says what is wrong with it
-    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    return path.read_bytes(), kind.encode("latin-1")
-
-
-_BODY_MAKERS: dict[str, Callable[[object], tuple[bytes, bytes | None]]] = {
-    "json": _json_body,
-    "text": _text_body,
-    "html": _html_body,
-    "content": _content_body,
-    "file": _file_body,
-}
+def _with_headers(status: Any, headers: Any) -> Response:
+    return Response(status, headers=headers)

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One thing that a route asks of a request: `got` is None if it holds, else what was there instead, as text."""
+    """One thing that a route asks of a request: `got` is None if it holds, else what was there instead, as text.
+
+    `details` has the lines of a diff where there is one.
+    """
 
     name: str
     expected: str
     got: str | None = None
+    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,7 @@ class RouteSummary:
     state: str = ""
 
     @property
-    def misses(self) -> int:
-        """How many criteria do not hold."""
-        return sum(criterion.got is not None for criterion in self.criteria)
+    def distance(self) -> tuple[bool, bool, int]:
+        """How far it is from the request: another path is further away than another method, and that than the rest."""
+        missed = [criterion.name for criterion in self.criteria if criterion.got is not None]
+        return "path" in missed, "method" in missed, len(missed)

@@ -32,7 +32,7 @@ ENDED = "ended"  # both directions are over, the descriptor is released
 HEAD = "head"  # size of the head; detail: the head's first bytes
 BODY = "body"  # size of the body as on the wire, framing included
 REQUEST_ENDED = "request-ended"  # size of the whole message; detail: None if complete, else the reason in words
-MATCHED = "matched"  # size of the reply that is due; detail: (route, reply number, of how many, status)
+MATCHED = "matched"  # size of the reply that is due, if it is known; detail: (route, reply number, of how many, status)
 UNMATCHED = "unmatched"  # detail: None, or why in words
 REFUSED = "refused"  # detail: the reason in words
 CONTINUE_SENT = "continue-sent"
@@ -45,6 +45,8 @@ SEND_FAILED = "send-failed"  # detail: the error in words
 RECEIVED = "received"  # raw bytes that no request claims; detail: the first bytes
 DELIVERED = "delivered"  # size: bytes of the connection that the peer's kernel has
 PEER_READ = "peer-read"  # size: bytes of the connection that the client has taken
+
+DUE = "due"  # internal; size of the whole answer, if it was not known when the request was matched
 
 # What is done on purpose.
 ARMED = "armed"  # detail: the fault's index; internal, what was armed and never fired is a finding
@@ -60,7 +62,7 @@ HANDLER_ERROR = "handler-error"  # detail: the error in words
 UNEVENTFUL = "exchange"
 """A whole request and its whole answer: the shape is `uneventful()`'s."""
 
-INTERNAL = frozenset((ARMED, UNEVENTFUL))
+INTERNAL = frozenset((ARMED, DUE, UNEVENTFUL))
 """Kinds that users never see as an `Event`."""
 
 NO_EXCHANGE = -1

@@ -43,6 +43,9 @@ class Conversation(Protocol):
     def send_continue(self) -> None:
         """Send `100 Continue` if it is wanted."""
 
+    def note_sent(self, views: list[memoryview]) -> None:
+        """Count bytes of an interim response; see `Sink`."""
+
     def begin_drain(self) -> None:
         """From now on discard what the client sends."""
 
@@ -137,7 +140,7 @@ class Channel:
     def _send(self, act: acts.Send) -> bool:
         if self._transport.is_broken:
             return False  # the read side is about to tell that the client has gone; nothing behind this happens
-        sink = self._conversation.sink
+        sink: Sink = self._conversation if act.image.is_interim else self._conversation.sink
         is_all_sent = self._transport.send([(segment, sink) for segment in act.image.segments()])
         return is_all_sent and not self._transport.is_broken
 
@@ -152,6 +155,17 @@ class Channel:
             self.resume()
 
         self._timer = self._loop.call_later(duration_ns, resume)
+
+    def _hold_until(self, act: acts.HoldUntil) -> bool:
+        ticket = self._ticket
+
+        def go_on() -> None:
+            if ticket == self._ticket:
+                self._note(timeline.GATE, detail=(act.gate.name, "opened"))
+                self.resume()
+
+        self._note(timeline.GATE, detail=(act.gate.name, "reached"))
+        return act.gate.when_open(lambda: self._loop.post_if_running(go_on))
 
     def _wait_delivered(self, act: acts.WaitDelivered) -> bool:
         return self._wait_until(lambda: self._is_delivered(exact=act.exact))
@@ -263,6 +277,7 @@ class Channel:
         acts.SendContinue: _send_continue,
         acts.Send: _send,
         acts.Sleep: _sleep,
+        acts.HoldUntil: _hold_until,
         acts.WaitDelivered: _wait_delivered,
         acts.WaitPeerRead: _wait_peer_read,
         acts.ShutdownWrite: _shutdown_write,

@@ -268,6 +268,10 @@ class Loop:
         if not self._mailbox.post(command):
             raise LoopEnded(self._why_ended())
 
+    def post_if_running(self, command: Callable[[], None]) -> bool:
+        """Like `post`, but return False if the loop has ended; callable from any thread."""
+        return self._mailbox.post(command)
+
     def end(self) -> None:
         """Have the loop end, after a last barrier; does nothing if it has ended. Callable from any thread."""
         self._barrier_ns = limits.STOP_BARRIER_NS

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_epoll._core.finding import Finding
     from pytest_epoll._core.messages import RequestRecord
     from pytest_epoll._core.summary import RouteSummary
-    from pytest_epoll._serving.router import RouteEntry
+    from pytest_epoll._serving.request import Request
+    from pytest_epoll._serving.route_entry import RouteEntry
 
 CLOSEST_SHOWN = 3
 """Routes that a near miss compares: beyond three nobody reads on."""
@@ -22,21 +23,25 @@ def explain(record: RequestRecord, routes: Sequence[RouteSummary]) -> str:
     asked = "a request without a complete head" if head is None else f"{head.method} {head.target}"
     if not routes:
         return f"  no route is registered; {asked} came\n"
-    closest = sorted(routes, key=lambda route: route.misses)
+    closest = sorted(routes, key=lambda route: route.distance)
     lines: list[str] = []
     for route in closest[:CLOSEST_SHOWN]:
         lines.append(f"  closest: {route.text}, {route.location}" + (f": {route.state}" if route.state else ""))
         for criterion in route.criteria:
             verdict = "ok" if criterion.got is None else f"got: {criterion.got}"
             lines.append(f"    {criterion.name:<8} {criterion.expected:<28} {verdict}")
+            lines += [f"{'':<42}{line}" for line in criterion.details]
     if len(routes) > CLOSEST_SHOWN:
         lines.append(f"  and {len(routes) - CLOSEST_SHOWN} more routes")
     return "\n".join(lines) + "\n"
 
 
-def explain_among(entries: Sequence[RouteEntry], record: RequestRecord) -> str:
+def explain_among(
+    entries: Sequence[RouteEntry], view: Callable[[RequestRecord], Request], record: RequestRecord
+) -> str:
     """Return the same for the routes of a server; those without a reply are not live."""
-    return explain(record, [entry.explain(record) for entry in entries if entry.replies])
+    request = view(record)
+    return explain(record, [entry.explain(request, record.head) for entry in entries if entry.replies])
 
 
 def describe_findings(found: Sequence[Finding]) -> str:

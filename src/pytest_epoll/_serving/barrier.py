@@ -46,6 +46,17 @@ class Barrier:
         if engine is not None and engine.is_in_fork:
             raise UsageError(IN_FORK)
 
+    def is_loop_thread(self) -> bool:
+        """Whether the caller is the server's own thread."""
+        engine = self.engine
+        return engine is not None and engine.loop.is_current_thread()
+
+    def nudge(self) -> None:
+        """Have the conditions of all waits looked at, as something has changed outside of the loop."""
+        engine = self.engine
+        if engine is not None:
+            engine.loop.post_if_running(_nothing)
+
     def settle(self) -> None:
         """Return once whatever the client's kernel had done is in the record.
 
@@ -116,8 +127,11 @@ class Barrier:
             message = f"the server is stopped, nothing more will come: {describe()}"
             raise WaitTimeout(message)
 
-    def stop(self) -> None:
+    def stop(self, let_go: Callable[[], None]) -> list[str]:
         """Stop the server, if it runs; from then on the record is read directly.
+
+        Returns:
+            What still runs, a text for each; see `Engine.stop`.
 
         Raises:
             UsageError: in a forked child, or on the server's own thread.
@@ -126,14 +140,15 @@ class Barrier:
         self.refuse_in_fork()
         engine = self.engine
         if engine is None:
-            return
+            return []
         if engine.loop.is_current_thread():
             raise UsageError(_ON_LOOP)
         try:
-            engine.stop()
+            still_running = engine.stop(let_go)
         finally:
             self.engine = None
         self._raise_failure(engine)
+        return still_running
 
     def _running_engine(self) -> Engine | None:
         """Return the engine to ask, or None where the record is read directly."""
@@ -173,6 +188,10 @@ class Barrier:
             raise InternalError(message) from error
         message = f"{error}; {place}\npredicates and hooks run on the server's thread and must not block"
         raise WaitTimeout(message) from error
+
+
+def _nothing() -> None:
+    """A command that only wakes the loop."""
 
 
 def _runs_an_event_loop() -> bool:

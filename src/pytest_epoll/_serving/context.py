@@ -12,14 +12,16 @@ if TYPE_CHECKING:
     from pytest_epoll._core.request_head import Head
     from pytest_epoll._eventloop.loop import Loop
     from pytest_epoll._eventloop.probes import PeerProbe
+    from pytest_epoll._serving.calls import Calls
     from pytest_epoll._serving.journal import Journal
     from pytest_epoll._serving.router import Router
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What a client may send; see `EpollServer`."""
+class Reading:
+    """What reading requests needs: heads seen before, and what a client may send; see `EpollServer`."""
 
+    heads: dict[bytes, Head]
     max_head_size: int
     max_body_size: int | None
 
@@ -32,6 +34,6 @@ class Context:
     probe: PeerProbe
     journal: Journal
     router: Router
-    heads: dict[bytes, Head]
-    limits: Limits
+    calls: Calls
+    reading: Reading
     explain_unmatched: Callable[[RequestRecord], str]

@@ -22,7 +22,6 @@ import errno
 import os
 import sys
 import threading
-import warnings
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,9 +33,11 @@ from pytest_epoll._eventloop.loop import Loop
 from pytest_epoll._eventloop.poller import make_poller
 from pytest_epoll._eventloop.probes import PeerProbe
 from pytest_epoll._eventloop.transport import Transport
-from pytest_epoll._serving.context import Context, Limits
+from pytest_epoll._eventloop.workers import Workers
+from pytest_epoll._serving.calls import Calls
+from pytest_epoll._serving.context import Context, Reading
 from pytest_epoll._serving.session import Session
-from pytest_epoll.errors import HandlerStillRunning, InternalError, UsageError
+from pytest_epoll.errors import InternalError, UsageError
 
 if TYPE_CHECKING:
     import socket
@@ -61,11 +62,12 @@ class Engine:
         *,
         journal: Journal,
         router: Router,
-        sizes: Limits,
+        reading: Reading,
         explain_unmatched: Callable[[RequestRecord], str],
         poller: str,
         edge_triggered: bool,
     ) -> None:
+        self.is_stopping = False
         self._sock = sock
         self._journal = journal
         self._pid = os.getpid()
@@ -75,13 +77,14 @@ class Engine:
             poll = make_poller(poller, edge_triggered=edge_triggered)
             self.loop = Loop(poll)  # closes what it was given if it can't be made
             self._listener = Listener(self.loop, sock, self._on_accepted, self._on_trouble)
+            self._workers = Workers()
             self._context = Context(
                 loop=self.loop,
                 probe=PeerProbe(),
                 journal=journal,
                 router=router,
-                heads={},
-                limits=sizes,
+                calls=Calls(self.loop, self._workers, journal),
+                reading=reading,
                 explain_unmatched=explain_unmatched,
             )
             self._start()
@@ -99,7 +102,7 @@ class Engine:
             self.loop.close_descriptors()
             raise
         except BaseException:  # a signal, while the thread that was started is coming up
-            self.stop()
+            self.stop(_nothing)
             raise
 
     @property
@@ -112,25 +115,34 @@ class Engine:
         """What looks at the client's side of a connection."""
         return self._context.probe
 
-    def stop(self) -> None:
-        """End every connection, stop listening and return when the thread has ended.
+    def stop(self, let_go: Callable[[], None]) -> list[str]:
+        """End every connection, stop listening and return when the threads have ended.
 
-        Warns:
-            HandlerStillRunning: user code that was called on the server's thread does not return.
+        Args:
+            let_go: what releases handlers that wait for something of ours, once no answer can leave any more.
+
+        Returns:
+            What still runs, a text for each: code of the test's that does not end, with its stack.
 
         Raises:
-            InternalError: the thread does not end.
+            InternalError: the thread does not end, and that is code of ours.
         """
+        deadline_ns = clock.now_ns() + clock.to_ns(limits.STOP_SECONDS)
+        self.is_stopping = True
+        self._context.calls.release()
         self.loop.end()
         self._thread.join(limits.STOP_SECONDS)
+        let_go()
         if not self._thread.is_alive():
             _running.discard(self)
-            return
+            running = self._workers.stop(deadline_ns)
+            return [f"{label} still runs, {limits.STOP_SECONDS:g} s after stop():\n{stack}" for label, stack in running]
         place, is_ours = self.where_it_stands()
         message = f"{self._thread.name}, the server's thread, did not end within {limits.STOP_SECONDS:g} s; {place}"
         if is_ours:
             raise InternalError(message)
-        warnings.warn(HandlerStillRunning(message), stacklevel=2)
+        self._workers.stop(deadline_ns)
+        return [message]
 
     def join(self) -> None:
         """Return when the thread has ended, which somebody else has asked it to; at the latest when `stop` would."""
@@ -213,6 +225,10 @@ class Engine:
         self.loop.close_descriptors()
 
 
+def _nothing() -> None:
+    """Let nobody go: there is nobody yet, or no longer."""
+
+
 def _stack(frame: FrameType | None) -> list[FrameType]:
     """Return the frames, the innermost last."""
     frames: list[FrameType] = []
@@ -237,7 +253,7 @@ def _stop_all() -> None:
     """Stop what still runs at the end of the interpreter, and say what nobody has asked for."""
     engines = list(_running)
     for engine in engines:
-        engine.stop()
+        engine.stop(_nothing)
     for engine in engines:
         engine.raise_failure()
 

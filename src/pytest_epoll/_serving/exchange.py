@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_epoll._core import clock, timeline
-from pytest_epoll._core.acts import Drain, Fired, NextRequest, Note, ReadTo, Send, SendContinue, ShutdownWrite, Sleep
+from pytest_epoll._core.acts import (
+    Drain,
+    Fired,
+    HoldUntil,
+    NextRequest,
+    Note,
+    Pending,
+    ReadTo,
+    Send,
+    SendContinue,
+    SendRst,
+    ShutdownWrite,
+    Sleep,
+    WaitDelivered,
+)
+from pytest_epoll._core.content import checked_delay
+from pytest_epoll._core.image import Image
+from pytest_epoll._core.response import Response
+from pytest_epoll._core.score import is_fault, is_gate
+from pytest_epoll._serving.async_home import find_home
+from pytest_epoll._serving.calls import NOTHING_YET, THE_END
+from pytest_epoll._serving.mishaps import describe
+from pytest_epoll._serving.replies import as_response, asker_of, encode, form_of
+from pytest_epoll._wire import http1_writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from pytest_epoll._core.acts import Acts
-    from pytest_epoll._core.image import Image
     from pytest_epoll._core.messages import RequestRecord
+    from pytest_epoll._serving.calls import Calls, Feed
     from pytest_epoll._serving.journal import Journal
     from pytest_epoll._serving.replies import Reply
+    from pytest_epoll._serving.request import Request
+    from pytest_epoll._wire.http1_writer import Encoding
 
 
 class Exchange:
@@ -38,10 +63,17 @@ class Exchange:
             record.add_sent(view, at_ns)
         record.body_sent += max(0, record.sent.size - max(before, self.head_size))
         size = record.sent.size - before
-        self._journal.note(at_ns, record, timeline.SENT, size, bytes(views[0][:_PREVIEW]))
+        self._journal.note(at_ns, record, timeline.SENT, size, bytes(views[0][:PREVIEW]))
+
+    def begin_answer(self, status: int, image: Image, size: int | None) -> None:
+        """Note what is about to be sent; `size` of all of it, if that is known."""
+        self.head_size = image.head_size
+        self.record.status = status
+        if size is not None:
+            self._journal.note(clock.now_ns(), self.record, timeline.DUE, size)
 
 
-_PREVIEW = 256
+PREVIEW = 256
 """Bytes of a segment that its fact keeps: enough for a line of the timeline; the rest is in the record's window."""
 
 
@@ -52,18 +84,137 @@ def request_acts(answer: Callable[[], Acts]) -> Acts:
     yield from answer()
 
 
-def reply_acts(reply: Reply, image: Image, *, closes: bool, route: int | None) -> Acts:
-    """Return what a reply does on the wire, its faults applied from left to right."""
-    stream = _content_acts(reply, image, closes=closes)
-    for place, fault in enumerate(reply.faults):
-        stream = _noting(fault.through(stream), fault, (route or 0, reply.number, place, repr(fault)))
-    return stream
+class Performance:
+    """A reply that takes more than one send: what it does on the wire, step by step."""
+
+    __slots__ = ("_asker", "_calls", "_exchange", "_places", "_reply", "_view")
+
+    def __init__(
+        self, exchange: Exchange, reply: Reply, calls: Calls, view: Callable[[RequestRecord], Request]
+    ) -> None:
+        self._exchange = exchange
+        self._reply = reply
+        self._calls = calls
+        self._view = view
+        self._asker = asker_of(exchange.record.head)
+        self._places = 0  # of faults in the order in which they are met; it tells them apart in the record
+
+    def acts(self) -> Acts:
+        """Return the stream, the reply's faults applied from left to right."""
+        reply = self._reply
+        before = self._before_the_head(reply)
+        stream = self._called(before) if reply.handler is not None else self._responding(reply.response, before)
+        return self._shaped(stream, reply.faults)
+
+    def _shaped(self, stream: Acts, faults: Iterable[object]) -> Acts:
+        for fault in faults:
+            stream = self._noting(fault, stream)
+        return stream
+
+    def _noting(self, fault: Any, stream: Acts) -> Acts:
+        identity = (self._exchange.record.route or 0, self._reply.number, self._places, repr(fault))
+        self._places += 1
+        return noting(fault.through(stream), fault, identity)
+
+    @staticmethod
+    def _before_the_head(reply: Reply) -> Acts:
+        if reply.delay_ns:
+            yield Sleep(reply.delay_ns)
+        if reply.gate is not None:
+            yield HoldUntil(reply.gate)
+
+    # -- handlers --
+
+    def _called(self, before: Acts) -> Acts:
+        """Call the handler, then do what it says."""
+        reply, record = self._reply, self._exchange.record
+        assert reply.handler is not None
+        call = self._calls.call(reply.what, record, reply.handler, self._view(record), reply.home or find_home())
+        while not call.is_done:
+            yield Pending(call.when_done)
+        response = self._response_of(call.error, call.result)
+        if response.delay_ns:
+            yield Sleep(response.delay_ns)
+        yield from self._shaped(self._responding(response, before), response.faults)
+
+    def _response_of(self, error: BaseException | None, result: object) -> Response:
+        if error is None:
+            try:
+                return as_response(result)
+            except (TypeError, ValueError) as raised:
+                self._calls.fails(self._reply.what, self._exchange.record, raised)
+                error = raised
+        return Response(500, text=f"{self._reply.what} raised {describe(error)}\n")
+
+    # -- responses --
+
+    def _responding(self, response: Response, before: Acts) -> Acts:
+        for interim in response.informational:
+            yield Send(http1_writer.interim(interim))
+        yield from before
+        form = None if response.score is None else form_of(response, self._asker)
+        if form is not None and form.has_content:
+            yield from self._streaming(response, form)
+            return
+        image, closes = encode(response, self._asker)
+        self._exchange.begin_answer(response.status, image, None if self._reply.is_whole else image.size)
+        yield Send(image)
+        yield from _ending(closes=closes)
+
+    def _streaming(self, response: Response, form: Encoding) -> Acts:
+        head = Image(form.head)
+        self._exchange.begin_answer(response.status, head, None)
+        yield Send(head)
+        score = response.score
+        assert score is not None
+        if score.items is not None:
+            yield from self._playing(iter(score.items), response, form)
+            return
+        reply = self._reply
+        feed = self._calls.feed(reply.what, self._exchange.record, score, reply.home or find_home())
+        try:
+            yield from self._playing(_taking(feed), response, form)
+        finally:
+            feed.cancel()
+
+    def _playing(self, items: Iterator[object], response: Response, form: Encoding) -> Acts:
+        """Perform a score item by item; what a fault in it acts on is all that follows."""
+        for item in items:
+            if isinstance(item, Pending):
+                yield item
+            elif isinstance(item, bytes):
+                if item:  # an empty chunk would be the last one
+                    yield Send(Image(b"", http1_writer.chunk(item) if form.is_chunked else item))
+            elif is_gate(item):
+                yield HoldUntil(item)  # type: ignore[arg-type]  # is_gate() has looked
+            elif is_fault(item):
+                yield from self._noting(item, self._playing(items, response, form))
+                return
+            elif isinstance(item, BaseException):
+                yield from _breaking_off(form)
+                return
+            else:
+                yield Sleep(checked_delay("pause", item))
+        if form.is_chunked:
+            yield Send(Image(b"", http1_writer.last_chunk(response)))
+        yield from _ending(closes=form.closes)
 
 
-def _content_acts(reply: Reply, image: Image, *, closes: bool) -> Acts:
-    if reply.delay_ns:
-        yield Sleep(reply.delay_ns)
-    yield Send(image)
+def _taking(feed: Feed) -> Iterator[object]:
+    """Yield what a feed gives, `Pending` while there is nothing, and last the exception that ended it, if one did."""
+    while True:
+        item = feed.take()
+        if item is NOTHING_YET:
+            yield Pending(feed.when_ready)
+        elif item is THE_END:
+            if feed.error is not None:
+                yield feed.error
+            return
+        else:
+            yield item
+
+
+def _ending(*, closes: bool) -> Acts:
     if closes:
         yield ShutdownWrite()
         yield Drain()
@@ -71,7 +222,17 @@ def _content_acts(reply: Reply, image: Image, *, closes: bool) -> Acts:
         yield NextRequest()
 
 
-def _noting(stream: Acts, fault: object, identity: tuple[int, int, int, str]) -> Acts:
+def _breaking_off(form: Encoding) -> Acts:
+    """End a reply whose source has failed so that it shows: by FIN, or by RST where FIN would complete it."""
+    if form.is_chunked or b"\r\ncontent-length:" in form.head.lower():
+        yield ShutdownWrite()
+        yield Drain()
+    else:
+        yield WaitDelivered(exact=False)
+        yield SendRst()
+
+
+def noting(stream: Acts, fault: object, identity: tuple[int, int, int, str]) -> Acts:
     """Write down that a fault is armed, and turn its `Fired` into a fact that says which one it was."""
     try:
         yield Note(timeline.ARMED, identity)

@@ -37,7 +37,7 @@ class Intake:
     __slots__ = ("_connection", "_context", "_listener", "_reader", "_transport", "current", "is_open")
 
     def __init__(self, context: Context, transport: Transport, listener: Listener) -> None:
-        sizes = context.limits
+        reading = context.reading
         self.current: Exchange | None = None  # the request that is being read
         self.is_open = True  # False: whatever else comes is discarded
         self._context = context
@@ -45,7 +45,7 @@ class Intake:
         self._listener = listener
         self._connection: ConnectionRecord = transport.record
         self._reader = RequestReader(
-            heads=context.heads, max_head_size=sizes.max_head_size, max_body_size=sizes.max_body_size
+            heads=reading.heads, max_head_size=reading.max_head_size, max_body_size=reading.max_body_size
         )
 
     def take(self, data: bytes, at_ns: int) -> None:
@@ -56,8 +56,12 @@ class Intake:
             if exchange is None:
                 exchange = self._begin(at_ns)
             end = self._reader.feed(data, start)
-            exchange.record.raw.append(data[start:end])  # all of it is no copy
-            exchange.record.raw_size += end - start
+            record = exchange.record
+            record.raw_size += end - start
+            if record.keeps_body:
+                record.raw.append(data[start:end])  # all of it is no copy
+            else:
+                record.content.clear()
             start = end
             self._progress(exchange, at_ns, has_more=start < len(data))
         if start < len(data):

@@ -15,7 +15,7 @@ from pytest_epoll._core.messages import RequestRecord
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_epoll._core.messages import ConnectionRecord
+    from pytest_epoll._core.messages import ConnectionRecord, Mishap
     from pytest_epoll._core.request_head import Head
     from pytest_epoll._core.timeline import Fact
 
@@ -28,8 +28,9 @@ class Journal:
         self.connections: list[ConnectionRecord] = []
         self.accepted = 0  # connections ever; their indexes go on counting when the record is cleared
         self.requests: list[Fact | RequestRecord] = []
-        self.unmatched: list[RequestRecord] = []
+        self.unmatched: list[tuple[RequestRecord, str]] = []  # each with why, as the routes were at that time
         self.malformed: list[RequestRecord] = []
+        self.mishaps: list[Mishap] = []  # what the test's own code raised
         self.reading: set[RequestRecord] = set()  # listed and not yet read to the end
         self._parse_head = parse_head
         self._earlier: dict[
@@ -99,4 +100,5 @@ class Journal:
         self.requests = []
         self.unmatched = []
         self.malformed = []
+        self.mishaps = []
         self.reading = set()

@@ -1,64 +1,222 @@
-"""A reply in a route's list: content, faults and timing, how often it may be used, and its bytes once encoded."""
+"""A reply in a route's list: content or a handler, faults and timing, how often it may be used.
+
+What is a reply: an int (a status), a `Response`, a fault that needs no reply, or a callable. The same kinds are what a
+handler returns, and on top of them what is quick to write: `(status, body)`, a dict, a str, a generator.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from pytest_epoll import match
+from pytest_epoll._core.response import Response
+from pytest_epoll._core.score import is_fault
 from pytest_epoll._wire import http1_writer
+from pytest_epoll._wire.http1_writer import Asker
+from pytest_epoll.errors import UsageError, UsageTypeError
+from pytest_epoll.faults import Fault
 
 if TYPE_CHECKING:
     from pytest_epoll._core.image import Image
     from pytest_epoll._core.request_head import Head
-    from pytest_epoll._core.response import Response
-    from pytest_epoll.faults import Fault
+    from pytest_epoll._serving.async_home import AsyncHome
+    from pytest_epoll._serving.gate import Gate
+    from pytest_epoll._serving.request import Request
+    from pytest_epoll._wire.http1_writer import Encoding
+
+Handler: TypeAlias = "Callable[[Request], Any]"
+GivenReply: TypeAlias = "int | Response | Fault | Handler"
+"""What `route.respond_with()` takes."""
 
 
 class Reply:
     """One entry of a route's list of replies. Counters: loop thread only."""
 
-    __slots__ = ("_images", "delay_ns", "faults", "fired", "location", "number", "response", "times", "used")
+    __slots__ = (
+        "_images",
+        "delay_ns",
+        "faults",
+        "gate",
+        "handler",
+        "home",
+        "is_plain",
+        "is_whole",
+        "location",
+        "number",
+        "response",
+        "times",
+        "used",
+    )
 
     def __init__(
         self,
         response: Response,
         *,
+        handler: Handler | None = None,
+        home: Callable[[], AsyncHome] | None = None,
         faults: tuple[Fault, ...] = (),
         delay_ns: int = 0,
+        gate: Gate | None = None,
         times: int | None = None,
         location: str = "",
     ) -> None:
-        self.response = response
+        self.response = response  # what a handler's reply stands for is not known before it is called
+        self.handler = handler
+        self.home = home
         self.faults = faults
         self.delay_ns = delay_ns
+        self.gate = gate
         self.times = times
         self.location = location
         self.number = 0  # its place in the route's list, from 0
         self.used = 0
-        self.fired: set[int] = set()  # which of its faults have fired at least once
-        self._images: dict[tuple[str, str, bool], Image] = {}
+        self.is_whole = handler is None and response.score is None  # its bytes are known beforehand: one image
+        self.is_plain = self.is_whole and not (faults or delay_ns or gate is not None or response.informational)
+        self._images: dict[Asker, tuple[Image, bool]] = {}
 
     @property
-    def is_plain(self) -> bool:
-        """Whether it is content alone: no fault, no delay."""
-        return not (self.faults or self.delay_ns)
+    def status(self) -> int:
+        """The status, 0 if a handler has yet to say it."""
+        return self.response.status if self.handler is None else 0
+
+    @property
+    def what(self) -> str:
+        """How findings name it."""
+        if self.handler is not None:
+            return f"handler {match.show(self.handler)} of {self.location}"
+        return f"{self.response.score!r} of {self.location}"
 
     def image(self, head: Head | None) -> Image:
-        """Return the bytes that answer a request with that head (None: an unreadable one); encoded once a kind."""
-        kind = _UNREADABLE if head is None else (_KINDS.get(head.method, "GET"), head.http_version, head.keep_alive)
-        image = self._images.get(kind)
-        if image is None:
-            method, http_version, keep_alive = kind
-            image = self._images[kind] = http1_writer.encode(
-                self.response, method=method, http_version=http_version, keep_alive=keep_alive
-            )
-        return image
+        """Return the bytes of a whole reply to a request with that head (None: an unreadable one)."""
+        return self._encoded(head)[0]
 
     def closes(self, head: Head | None) -> bool:
-        """Whether the connection ends with this reply."""
-        return head is None or http1_writer.closes(self.response, keep_alive=head.keep_alive)
+        """Whether the connection ends with this whole reply."""
+        return self._encoded(head)[1]
+
+    def _encoded(self, head: Head | None) -> tuple[Image, bool]:
+        """Return image and whether it closes; encoded once a kind of request."""
+        asker = asker_of(head)
+        encoded = self._images.get(asker)
+        if encoded is None:
+            encoded = self._images[asker] = encode(self.response, asker)
+        return encoded
 
 
-_KINDS = {"HEAD": "HEAD", "CONNECT": "CONNECT"}
-"""Methods whose answers are framed differently; all others are framed like GET's (RFC 9112 section 6.3)."""
+def encode(response: Response, asker: Asker) -> tuple[Image, bool]:
+    """Return a response whose body is known as bytes, and whether the connection ends with it."""
+    if response.raw is not None:
+        return http1_writer.raw(response), False
+    form = http1_writer.encoding(response, asker)
+    return http1_writer.whole(response, form), form.closes
 
-_UNREADABLE = ("GET", "1.1", False)
+
+def form_of(response: Response, asker: Asker) -> Encoding:
+    """Return how a streamed response is written."""
+    return http1_writer.encoding(response, asker)
+
+
+_FRAMED_DIFFERENTLY = {"HEAD": "HEAD", "CONNECT": "CONNECT"}
+
+_UNREADABLE = Asker("GET", "1.1", keep_alive=False)
+
+
+def asker_of(head: Head | None) -> Asker:
+    """Return the kind of a request with that head (None: an unreadable one)."""
+    if head is None:
+        return _UNREADABLE
+    return Asker(_FRAMED_DIFFERENTLY.get(head.method, "GET"), head.http_version, head.keep_alive)
+
+
+# -- what callers give --
+
+
+def as_reply(given: object, **how: Any) -> Reply:
+    """Return an entry of a route's list from what a caller gave.
+
+    Raises:
+        UsageTypeError: it is no reply.
+        UsageError: a fault that needs a reply to act on.
+    """
+    if isinstance(given, Response):
+        _refuse_repeating(given, how)
+        how["faults"] = (*given.faults, *how.get("faults", ()))
+        how["delay_ns"] = given.delay_ns + how.get("delay_ns", 0)
+        return Reply(given, **how)
+    if isinstance(given, int) and not isinstance(given, bool):
+        return Reply(Response(given), **how)
+    if is_fault(given) and isinstance(given, Fault):
+        _refuse_dependent(given)
+        how["faults"] = (given, *how.get("faults", ()))
+        return Reply(Response(), **how)
+    if callable(given) and not isinstance(given, type):
+        return Reply(Response(), handler=given, **how)
+    message = f"{given!r} is no reply; use a status, a Response, a fault that needs no reply, or a handler"
+    raise UsageTypeError(message)
+
+
+def _refuse_repeating(response: Response, how: dict[str, Any]) -> None:
+    if response.score is None or not response.score.is_one_shot:
+        return
+    if how.get("times") not in {None, 1}:
+        message = (
+            f"times={how['times']}: {response.score!r} is an iterator, which can be used once; "
+            "give a list or a callable that returns a new one"
+        )
+        raise UsageError(message)
+    how["times"] = 1
+
+
+def _refuse_dependent(fault: Fault) -> None:
+    if getattr(fault, "needs_reply", True):
+        message = f"{fault!r} needs a reply to act on; use respond(..., fault={fault!r})"
+        raise UsageError(message)
+
+
+# -- what handlers return --
+
+
+def as_response(result: Any) -> Response:
+    """Return what a handler returned as a response that carries its faults.
+
+    Raises:
+        UsageTypeError: it is nothing that a handler may return.
+        UsageError: a fault that needs a reply to act on.
+    """
+    if isinstance(result, Response):
+        return result
+    if isinstance(result, bool) or result is None:
+        message = f"a handler returned {result!r}; it returns a reply, such as 200, Response(...), a dict or a str"
+        raise UsageTypeError(message)
+    if isinstance(result, int):
+        return Response(result)
+    if isinstance(result, tuple):
+        return _from_tuple(result)
+    if is_fault(result) and not isinstance(result, type):
+        _refuse_dependent(result)
+        return Response().with_faults(result)
+    return Response(**_body_argument(result))
+
+
+def _from_tuple(result: tuple[Any, ...]) -> Response:
+    if len(result) not in {2, 3} or isinstance(result[0], bool) or not isinstance(result[0], int):
+        message = f"a handler returned {result!r}; a tuple is (status, body) or (status, body, headers)"
+        raise UsageTypeError(message)
+    headers = result[2] if len(result) == 3 else None  # noqa: PLR2004 - with headers
+    body = {} if result[1] is None else _body_argument(result[1])
+    return Response(result[0], headers=headers, **body)
+
+
+def _body_argument(body: Any) -> dict[str, Any]:
+    """Return the keyword of `Response` that a body of that type is meant for."""
+    if isinstance(body, (dict, list)):
+        return {"json": body}
+    if isinstance(body, str):
+        return {"text": body}
+    if isinstance(body, (bytes, bytearray, memoryview)):
+        return {"content": bytes(body)}
+    if isinstance(body, (Iterator, AsyncIterable, Iterable)):
+        return {"stream": body}
+    message = f"a handler returned {body!r}; it returns a reply, such as 200, Response(...), a dict or a str"
+    raise UsageTypeError(message)

@@ -1,12 +1,16 @@
 """Which route answers a request, and with which of its replies.
 
+Order: a higher `priority` first, then what the running test registered before what was there when it began, then in
+order of registration.
+
 Threads: routes are registered by the test's threads, by handlers and by predicates, under `_lock`; the loop thread
 reads without it, because everything that it reads is replaced whole or only ever grows. A route is live once
 `add_reply` has returned, so one registered before a request was sent always applies.
 
-Speed: exact paths are found in a dict, so a thousand of them cost what one costs. And an answer that can't come out
-differently next time (route and reply were chosen by the head alone, and the reply repeats) is *settled*: `settled`
-maps the head's exact bytes to it until anything is registered. That is what the request path looks at first.
+Speed: exact paths are found in a dict and templates by their first segment, so a thousand of them cost what one costs.
+And an answer that can't come out differently next time (route and reply were chosen by the head alone, by plain
+values, and the reply repeats) is *settled*: `settled` maps the head's exact bytes to it until anything is registered.
+That is what the request path looks at first.
 """
 
 from __future__ import annotations
@@ -15,15 +19,18 @@ import threading
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core import limits
-from pytest_epoll._core.summary import Criterion, RouteSummary
+from pytest_epoll._serving import paths, phases
+from pytest_epoll._serving.criteria import Facets
 from pytest_epoll.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pytest_epoll._core.messages import RequestRecord
     from pytest_epoll._core.request_head import Head
     from pytest_epoll._serving.replies import Reply
+    from pytest_epoll._serving.request import Request
+    from pytest_epoll._serving.route_entry import RouteEntry
 
 
 class Answer:
@@ -38,77 +45,40 @@ class Answer:
         self.route_index = route.index
         self.reply = reply
         self.reply_number = reply.number
-        self.status = reply.response.status
-
-
-class RouteEntry:
-    """A registered route: what it asks of a request, its replies and its counters."""
-
-    __slots__ = ("calls", "cursor", "index", "is_required", "is_used", "location", "method", "path", "replies", "text")
-
-    def __init__(self, index: int, method: str, path: str, location: str, *, is_required: bool) -> None:
-        self.index = index
-        self.method = method  # "*" is every method
-        self.path = path
-        self.location = location
-        self.text = f'{method.lower()}("{path}")' if method != "*" else f'route("*", "{path}")'
-        self.replies: list[Reply] = []
-        self.calls = 0  # requests that it has answered; loop thread only
-        self.cursor = 0  # the first reply that may still be used; loop thread only
-        self.is_required = is_required  # whether a test that never uses it has a finding
-        self.is_used = False  # whether all its criteria have held at least once
-
-    def matches(self, head: Head) -> bool:
-        """Whether all its criteria hold."""
-        return self.method in ("*", head.method)
-
-    def explain(self, record: RequestRecord) -> RouteSummary:
-        """Return how it compares with a request."""
-        head = record.head
-        method = None if head is not None and self.matches(head) else str(head and head.method)
-        path = None if head is not None and head.path == self.path else repr(head and head.path)
-        criteria = (Criterion("method", self.method, method), Criterion("path", repr(self.path), path))
-        is_used_up = method is path is None and self.cursor >= len(self.replies)
-        state = f"used up, all {len(self.replies)} replies have been sent" if is_used_up else ""
-        return RouteSummary(self.text, self.location, criteria, state)
-
-    def next_reply(self) -> Reply | None:
-        """Return the reply whose turn it is, without using it up; None if all are used up. Loop thread only."""
-        replies = self.replies
-        while self.cursor < len(replies):
-            reply = replies[self.cursor]
-            if reply.times is None:
-                is_last = self.cursor == len(replies) - 1
-                if is_last or not reply.used:
-                    return reply
-            elif reply.used < reply.times:
-                return reply
-            self.cursor += 1
-        return None
-
-    def repeats(self, reply: Reply) -> bool:
-        """Whether that reply is what every further request gets."""
-        return reply.times is None and reply is self.replies[-1]
+        self.status = reply.status
 
 
 class Router:
-    """All routes of a server."""
+    """All routes of a server.
 
-    def __init__(self) -> None:
+    Args:
+        view: makes of a record what criteria and predicates look at.
+    """
+
+    def __init__(self, view: Callable[[RequestRecord], Request]) -> None:
         self.routes: list[RouteEntry] = []
         self.settled: dict[bytes, Answer] = {}
+        self.has_unrecorded = False  # whether any route says record_body=False
+        self.may_settle = True  # False: somebody wants to be told of every request
+        self.view = view
+        self.asked: RouteEntry | None = None  # whose criteria were looked at last; loop thread only
         self._epoch = 0  # counts changes; guards what is about to be settled against what has just changed
         self._exact: dict[str, tuple[RouteEntry, ...]] = {}
+        self._by_segment: dict[str, tuple[RouteEntry, ...]] = {}
+        self._general: tuple[RouteEntry, ...] = ()
+        # Candidates in order, by exact path and first segment; only those that are keys of the two dicts above.
+        self._merged: dict[tuple[str | None, str | None], tuple[RouteEntry, ...]] = {}
         self._lock = threading.Lock()
+        phases.followers.add(self)
 
     # -- any thread --
 
-    def add_route(self, method: str, path: str, location: str, *, is_required: bool) -> RouteEntry:
+    def add_route(self, entry: RouteEntry) -> None:
         """Register a route; it answers nothing before its first reply."""
         with self._lock:
-            entry = RouteEntry(len(self.routes), method, path, location, is_required=is_required)
+            entry.index = len(self.routes)
+            self.has_unrecorded = self.has_unrecorded or not entry.record_body
             self.routes.append(entry)
-            return entry
 
     def add_reply(self, entry: RouteEntry, reply: Reply) -> None:
         """Append a reply to a route; with its first the route goes live.
@@ -122,23 +92,46 @@ class Router:
             reply.number = len(entry.replies)
             entry.replies.append(reply)
             if reply.number == 0:
-                self._exact[entry.path] = (*self._exact.get(entry.path, ()), entry)
+                self._go_live(entry)
             self._unsettle()
 
     def clear(self) -> None:
         """Forget all routes."""
         with self._lock:
             self.routes.clear()
-            self._exact = {}
+            self.has_unrecorded = False
+            self._exact, self._by_segment, self._general = {}, {}, ()
             self._unsettle()
+
+    def phase_changed(self) -> None:
+        """Another test has begun: what an earlier body registered has lost its precedence."""
+        with self._lock:
+            self._unsettle()
+
+    def _go_live(self, entry: RouteEntry) -> None:
+        path = entry.path
+        if path.exact is not None:
+            self._exact[path.exact] = (*self._exact.get(path.exact, ()), entry)
+        elif path.first_segment is not None:
+            self._by_segment[path.first_segment] = (*self._by_segment.get(path.first_segment, ()), entry)
+        else:
+            self._general = (*self._general, entry)
 
     def _unsettle(self) -> None:
         self._epoch += 1
+        self._merged = {}
         self.settled.clear()
 
     def _refuse_unreachable(self, entry: RouteEntry) -> None:
-        for earlier in self._exact.get(entry.path, ()):
-            if earlier.method in ("*", entry.method) and earlier.replies[-1].times is None:
+        path = entry.path
+        if path.exact is not None:
+            neighbours = self._exact.get(path.exact, ())
+        elif path.first_segment is not None:
+            neighbours = self._by_segment.get(path.first_segment, ())
+        else:
+            neighbours = self._general
+        for earlier in neighbours:
+            if earlier.shadows(entry) and earlier.never_runs_out:
                 message = (
                     f"{entry.text} can never be reached: {earlier.text}, {earlier.location}, answers the same requests "
                     "and never runs out.\n"
@@ -148,15 +141,43 @@ class Router:
 
     # -- loop thread --
 
-    def candidates(self, head: Head) -> Iterator[RouteEntry]:
-        """Yield the live routes that a request with that head could mean, in the order in which they are tried."""
-        for entry in self._exact.get(head.path, ()):
-            if entry.matches(head):
-                yield entry
+    def candidates(self, head: Head) -> Iterator[tuple[RouteEntry, paths.Captures]]:
+        """Yield the live routes whose method and path are the request's, in the order in which they are tried."""
+        path = paths.subject(head)
+        for entry in self._lookup(path):
+            if entry.takes_method(head.method):
+                self.asked = entry
+                captures = entry.path.match(path)
+                if captures is not None:
+                    yield entry, captures
 
-    def could_match(self, head: Head) -> bool:
-        """Whether any route could answer a request with that head."""
-        return any(True for _ in self.candidates(head))
+    def _lookup(self, path: str) -> tuple[RouteEntry, ...]:
+        exact = path if path in self._exact else None
+        segment = None
+        if self._by_segment and path.count("/") > 1:
+            segment = path.split("/", 2)[1]
+            if segment not in self._by_segment:
+                segment = None
+        merged = self._merged.get((exact, segment))
+        if merged is None:
+            table = self._merged
+            entries = [*self._exact.get(exact or "", ()), *self._by_segment.get(segment or "", ()), *self._general]
+            entries.sort(key=_precedence)
+            merged = table[exact, segment] = tuple(entries)
+        return merged
+
+    def could_match(self, record: RequestRecord, head: Head) -> bool:
+        """Whether any route could answer a request with that head, whatever its body."""
+        facets = Facets(self.view(record))
+        return any(entry.head_holds(facets) for entry, _ in self.candidates(head))
+
+    def records_body(self, record: RequestRecord, head: Head) -> bool:
+        """Whether the body of a request is to be kept: the first route that its head decides for says so."""
+        facets = Facets(self.view(record))
+        for entry, _ in self.candidates(head):
+            if entry.head_holds(facets):
+                return entry.record_body or bool(entry.body_checks)
+        return True
 
     def choose(self, record: RequestRecord) -> tuple[RouteEntry, Reply] | None:
         """Return the route and the reply for a complete request, and use the reply up; None if no route has one."""
@@ -164,18 +185,25 @@ class Router:
         if head is None:
             return None
         epoch = self._epoch
-        for entry in self.candidates(head):
+        facets = Facets(self.view(record))
+        is_plain = True  # whether the same head would come here again
+        for entry, captures in self.candidates(head):
+            is_plain = is_plain and entry.is_plain
+            if not (entry.head_holds(facets) and entry.body_holds(facets)):
+                continue
             entry.is_used = True
             reply = entry.next_reply()
             if reply is not None:
                 reply.used += 1
                 entry.calls += 1
-                self._settle(epoch, entry, reply, head)
+                record.path_params = captures or None
+                if is_plain and not captures:
+                    self._settle(epoch, entry, reply, head)
                 return entry, reply
         return None
 
     def _settle(self, epoch: int, entry: RouteEntry, reply: Reply, head: Head) -> None:
-        if not (reply.is_plain and entry.repeats(reply)) or head.has_body or reply.closes(head):
+        if not (self.may_settle and reply.is_plain and entry.repeats(reply)) or head.has_body or reply.closes(head):
             return
         image = reply.image(head)
         if image.size > limits.SMALL_BODY:
@@ -186,3 +214,7 @@ class Router:
             if len(self.settled) >= limits.HEADS_REMEMBERED:
                 self.settled.clear()
             self.settled[head.raw] = Answer(head.raw, image.joined(), entry, reply)
+
+
+def _precedence(entry: RouteEntry) -> tuple[float, bool, int]:
+    return -entry.priority, not phases.is_current_body(entry.phase), entry.index

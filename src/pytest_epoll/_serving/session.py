@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pytest_epoll._core import clock, limits, timeline
+from pytest_epoll._core.response import Response
 from pytest_epoll._eventloop.channel import Channel
-from pytest_epoll._serving.exchange import Exchange, reply_acts, request_acts
+from pytest_epoll._serving.exchange import PREVIEW, Exchange, Performance, request_acts
 from pytest_epoll._serving.intake import Intake
+from pytest_epoll._serving.mishaps import describe
 from pytest_epoll._serving.replies import Reply
 from pytest_epoll._wire import http1_writer
 
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from pytest_epoll._core.timeline import Fact
     from pytest_epoll._eventloop.transport import Transport
     from pytest_epoll._serving.context import Context
+    from pytest_epoll._serving.router import Router
+
+T = TypeVar("T")
 
 
 class Session:
@@ -165,6 +170,12 @@ class Session:
 
     def request_listed(self, exchange: Exchange) -> None:
         """A request's head has come, its body has not."""
+        record, router = exchange.record, self._context.router
+        if router.has_unrecorded and record.head is not None:
+            head = record.head
+            record.keeps_body = (
+                self._ask_routes(exchange, lambda router: router.records_body(record, head)) is not False
+            )
         self._queue.append(exchange)
         self._answer_queue()
 
@@ -228,14 +239,15 @@ class Session:
         while self._queue and not self.transport.has_unsent and not self._is_performing():
             exchange = self._queue[0]
             if exchange.record.complete is None and not self._must_be_refused(exchange):
-                self._perform(exchange, request_acts(partial(self._answer_acts, exchange)))
+                self._perform(exchange, request_acts(partial(self._chosen_performance, exchange)))
                 continue
-            reply, image, closes = self._choose(exchange)
-            if reply.is_plain and not closes:
+            head = exchange.record.head
+            reply = self._choose(exchange)
+            if reply.is_plain and not reply.closes(head):
                 self._queue.popleft()
-                self._send_plain(exchange, image)
+                self._send_plain(exchange, reply.image(head))
             else:
-                self._perform(exchange, reply_acts(reply, image, closes=closes, route=exchange.record.route))
+                self._perform(exchange, self._performance(exchange, reply))
         self._is_answering = False
 
     def _is_performing(self) -> bool:
@@ -243,41 +255,59 @@ class Session:
 
     def _must_be_refused(self, exchange: Exchange) -> bool:
         """Whether a client waits for 100 Continue with a body that no route could want."""
-        head = exchange.record.head
-        if head is None or not head.expects_continue or exchange.record.body_started_ns is not None:
+        record = exchange.record
+        head = record.head
+        if head is None or not head.expects_continue or record.body_started_ns is not None:
             return False  # it does not wait, or no longer
-        return not self._context.router.could_match(head)
+        return self._ask_routes(exchange, lambda router: router.could_match(record, head)) is False
 
-    def _choose(self, exchange: Exchange) -> tuple[Reply, Image, bool]:
+    def _choose(self, exchange: Exchange) -> Reply:
         """Choose the answer to a request, and write down which it is."""
         record = exchange.record
-        journal = self._context.journal
         reply = exchange.refusal
         if reply is None:
-            chosen = self._context.router.choose(record)
-            if chosen is None:
-                reply = self._refuse_unmatched(exchange)
-            else:
+            chosen = self._ask_routes(exchange, lambda router: router.choose(record))
+            reply = exchange.refusal  # what it raised, if it did
+            if chosen is not None:
                 route, reply = chosen
                 record.route = route.index
-        image = reply.image(record.head)
-        exchange.head_size = image.head_size
-        record.status = reply.response.status
+            elif reply is None:
+                reply = self._refuse_unmatched(exchange)
+        size = 0
+        if reply.is_whole:
+            image = reply.image(record.head)
+            size, exchange.head_size = image.size, image.head_size
+        record.status = reply.status or None
         if record.route is not None:
-            detail = (record.route, reply.number, record.status)
-            journal.note(clock.now_ns(), record, timeline.MATCHED, image.size, detail)
-        return reply, image, reply.closes(record.head)
+            detail = (record.route, reply.number, reply.status)
+            self._context.journal.note(clock.now_ns(), record, timeline.MATCHED, size, detail)
+        return reply
+
+    def _ask_routes(self, exchange: Exchange, question: Callable[[Router], T]) -> T | None:
+        """Return the router's answer; what a test's predicate raises meanwhile is kept, and answered 500."""
+        try:
+            return question(self._context.router)
+        except Exception as error:  # noqa: BLE001 - predicates and `==` of the test's own are called in there
+            asked = self._context.router.asked
+            what = "a predicate" if asked is None else f"a predicate of {asked.text}, {asked.location},"
+            self._context.calls.fails(what, exchange.record, error)
+            exchange.refusal = Reply(Response(500, text=f"{what} raised {describe(error)}\n"))
+            return None
 
     def _refuse_unmatched(self, exchange: Exchange) -> Reply:
         record = exchange.record
         journal = self._context.journal
-        journal.unmatched.append(record)
+        text = self._context.explain_unmatched(record)
+        journal.unmatched.append((record, text))
         journal.note(clock.now_ns(), record, timeline.UNMATCHED)
-        return Reply(http1_writer.unmatched(self._context.explain_unmatched(record), closes=record.complete is None))
+        return Reply(http1_writer.unmatched(text, closes=record.complete is None))
 
-    def _answer_acts(self, exchange: Exchange) -> Acts:
-        reply, image, closes = self._choose(exchange)
-        return reply_acts(reply, image, closes=closes, route=exchange.record.route)
+    def _chosen_performance(self, exchange: Exchange) -> Acts:
+        return self._performance(exchange, self._choose(exchange))
+
+    def _performance(self, exchange: Exchange, reply: Reply) -> Acts:
+        context = self._context
+        return Performance(exchange, reply, context.calls, context.router.view).acts()
 
     def _send_plain(self, exchange: Exchange, image: Image) -> None:
         if self._corked is None:
@@ -341,7 +371,10 @@ class Session:
     def note_sent(self, views: list[memoryview]) -> None:
         """Note an interim response, which belongs to no answer's bytes."""
         size = sum(map(len, views))
-        self._context.journal.note(clock.now_ns(), self._queue[0].record, timeline.CONTINUE_SENT, size)
+        data = bytes(views[0][:PREVIEW])
+        is_continue = data.startswith(http1_writer.CONTINUE)
+        kind, detail = (timeline.CONTINUE_SENT, None) if is_continue else (timeline.SENT, data)
+        self._context.journal.note(clock.now_ns(), self._queue[0].record, kind, size, detail)
 
     def begin_drain(self) -> None:
         """From now on discard what the client sends."""

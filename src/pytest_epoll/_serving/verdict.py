@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import indent
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core import timeline
@@ -9,21 +10,20 @@ from pytest_epoll._core.finding import KINDS, Finding
 from pytest_epoll.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from pytest_epoll._core.messages import RequestRecord
     from pytest_epoll._serving.journal import Journal
-    from pytest_epoll._serving.router import RouteEntry
+    from pytest_epoll._serving.route_entry import RouteEntry
 
 
-def findings(
-    journal: Journal, routes: list[RouteEntry], explain_unmatched: Callable[[RequestRecord], str]
-) -> list[Finding]:
+def findings(journal: Journal, routes: list[RouteEntry]) -> list[Finding]:
     """Return every finding, kind by kind."""
     found = [
-        *_unmatched(journal, explain_unmatched),
+        *_unmatched(journal),
         *_unused(routes),
         *_unfired(journal, routes),
+        *_mishaps(journal),
         *_malformed(journal),
         *_inexact(journal),
     ]
@@ -40,9 +40,9 @@ def _name(record: RequestRecord) -> str:
     return f"c{record.connection}.{record.exchange}{what}"
 
 
-def _unmatched(journal: Journal, explain: Callable[[RequestRecord], str]) -> Iterator[Finding]:
-    for record in journal.unmatched:
-        yield Finding("unmatched", f"{_name(record)}\n{explain(record)}", record.connection, record.exchange)
+def _unmatched(journal: Journal) -> Iterator[Finding]:
+    for record, text in journal.unmatched:
+        yield Finding("unmatched", f"{_name(record)}\n{text}", record.connection, record.exchange)
 
 
 def _unused(routes: list[RouteEntry]) -> Iterator[Finding]:
@@ -75,6 +75,13 @@ def _unfired(journal: Journal, routes: list[RouteEntry]) -> Iterator[Finding]:
             f"{text} on {where}: armed but never fired\n"
             '  its position was never reached; is the reply shorter than that? server.allow("unfired") accepts it',
         )
+
+
+def _mishaps(journal: Journal) -> Iterator[Finding]:
+    for mishap in journal.mishaps:
+        where = f"c{mishap.connection}.{mishap.exchange} " if mishap.exchange >= 0 else ""
+        text = f"{where}{mishap.summary}\n" + indent(mishap.traceback, "  ")
+        yield Finding("handler-error", text, mishap.connection, mishap.exchange)
 
 
 def _malformed(journal: Journal) -> Iterator[Finding]:

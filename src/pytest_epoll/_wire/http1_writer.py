@@ -1,13 +1,14 @@
 """From a response to bytes: status line, header, framing (RFC 9112 sections 4 to 7).
 
-Headers go out in the order and case in which they were given. Added are only Content-Length, Content-Type and
-Connection, each only if the response does not say it itself and has not removed it; nothing else, so that a test sees
-in the client what it wrote.
+Headers go out in the order and case in which they were given. Added are only Content-Length (Transfer-Encoding for a
+body of unknown length), Content-Type and Connection, each only if the response does not say it itself and has not
+removed it; nothing else, so that a test sees in the client what it wrote.
 """
 
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import NamedTuple
 
 from pytest_epoll._core.image import Image
 from pytest_epoll._core.response import Response
@@ -19,57 +20,81 @@ _NO_CONTENT = frozenset((204, 304))
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-def has_no_content(status: int) -> bool:
-    """Whether a response of that status never has a body."""
-    return status < 200 or status in _NO_CONTENT  # noqa: PLR2004 - 1xx
+class Asker(NamedTuple):
+    """What an answer's bytes depend on: the kind of request that it answers."""
+
+    method: str  # "HEAD" and "CONNECT" are framed differently from all others (RFC 9112 section 6.3)
+    http_version: str
+    keep_alive: bool  # whether the client wants to go on (RFC 9112 section 9.3)
 
 
-def closes(response: Response, *, keep_alive: bool) -> bool:
-    """Whether the connection ends with this response: the request or the response said so, or only our FIN ends it.
+class Encoding(NamedTuple):
+    """How a response is written for one kind of request."""
 
-    `keep_alive` is what the request asked for (RFC 9112 section 9.3).
-    """
-    if response.raw is not None:
-        return False
-    said = _said(response, b"connection")
-    if said is not None:
-        tokens = {token.strip().lower() for token in said.split(b",")}
-        if b"close" in tokens:
-            return True
-        if b"keep-alive" in tokens:
-            return not keep_alive or _ends_with_fin(response)
-    return not keep_alive or response.http_version == "1.0" or _ends_with_fin(response)
+    head: bytes
+    is_chunked: bool
+    has_content: bool  # False: only announced, as for HEAD
+    closes: bool  # the connection ends with it: the request or the response said so, or only our FIN ends it
 
 
-def encode(response: Response, *, method: str, http_version: str, keep_alive: bool) -> Image:
-    """Return the response as it goes on the wire in answer to a request of that method, version and persistence."""
-    if response.raw is not None:
-        head_size = response.raw.find(b"\r\n\r\n") + 4
-        return Image(response.raw[:head_size], response.raw[head_size:]) if head_size >= 4 else Image(response.raw)  # noqa: PLR2004 - find() + 4
+def encoding(response: Response, asker: Asker) -> Encoding:
+    """Return how a response that is not `raw` answers a request of that kind."""
     status = response.status
-    names = {name.lower() for name, _ in response.headers}
-    unwanted = names | response.removed
-    reason = _REASONS.get(status, b"") if response.reason is None else response.reason
-    lines = [b"HTTP/%s %d %s" % (response.http_version.encode(), status, reason)]
-    lines += [b"%s: %s" % header for header in response.headers]
+    said = {name.lower() for name, _ in response.headers}
+    unwanted = said | response.removed
+    is_bare = status < 200 or status == 204 or _opens_tunnel(response, asker)  # noqa: PLR2004 - RFC 9110 section 8.6
+    has_coding = b"transfer-encoding" in said
+    is_chunked = _wants_chunks(response, asker, said) and not is_bare
+    has_length = b"content-length" in said
+    lines = [_status_line(response), *(b"%s: %s" % header for header in response.headers)]
     if response.content_type is not None and b"content-type" not in unwanted:
         lines.append(b"Content-Type: " + response.content_type)
-    is_tunnel = method == "CONNECT" and 200 <= status < 300  # noqa: PLR2004 - 2xx; RFC 9112 section 6.3
-    if (
-        b"content-length" not in unwanted
-        and b"transfer-encoding" not in names
-        and not (status < 200 or status == 204)  # noqa: PLR2004 - RFC 9110 section 8.6
-        and not is_tunnel
-    ):
+    if is_chunked and not has_coding:
+        lines.append(b"Transfer-Encoding: chunked")
+    elif response.score is None and not (is_bare or is_chunked or has_coding) and b"content-length" not in unwanted:
         lines.append(b"Content-Length: %d" % len(response.body))
+        has_length = True
+    has_content = not (is_bare or status in _NO_CONTENT or asker.method == "HEAD")
+    ends_itself = not has_content or _ends_itself(response, has_length=has_length, chunked=is_chunked)
+    closes = _closes(response, asker, ends_itself=ends_itself)
     if b"connection" not in unwanted:
-        if closes(response, keep_alive=keep_alive):
+        if closes:
             lines.append(b"Connection: close")
-        elif http_version == "1.0":
+        elif asker.http_version == "1.0":
             lines.append(b"Connection: keep-alive")
-    head = b"\r\n".join(lines) + b"\r\n\r\n"
-    body = b"" if method == "HEAD" or has_no_content(status) or is_tunnel else response.body
-    return Image(head, body)
+    return Encoding(b"\r\n".join(lines) + b"\r\n\r\n", is_chunked, has_content, closes)
+
+
+def whole(response: Response, form: Encoding) -> Image:
+    """Return all of a response whose body is known."""
+    if not form.has_content:
+        return Image(form.head)
+    if not form.is_chunked or _said(response, b"transfer-encoding") is not None:
+        return Image(form.head, response.body)
+    return Image(form.head, (chunk(response.body) if response.body else b"") + last_chunk(response))
+
+
+def raw(response: Response) -> Image:
+    """Return a response that is sent as it is; its head ends with the first blank line."""
+    data = response.raw or b""
+    head, blank, body = data.partition(b"\r\n\r\n")
+    return Image(head + blank, body)
+
+
+def interim(response: Response) -> Image:
+    """Return an informational response (RFC 9110 section 15.2)."""
+    lines = [_status_line(response), *(b"%s: %s" % header for header in response.headers)]
+    return Image(b"\r\n".join(lines) + b"\r\n\r\n", is_interim=True)
+
+
+def chunk(data: bytes) -> bytes:
+    """Return a chunk (RFC 9112 section 7.1) of at least one byte."""
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def last_chunk(response: Response) -> bytes:
+    """Return what ends a chunked body: the last chunk and the trailers."""
+    return b"0\r\n" + b"".join(b"%s: %s\r\n" % pair for pair in response.trailers) + b"\r\n"
 
 
 def refusal(status: int, text: str) -> Response:
@@ -82,18 +107,43 @@ def unmatched(text: str, *, closes: bool) -> Response:
     return refusal(501, text) if closes else Response(501, text=text)
 
 
+def _status_line(response: Response) -> bytes:
+    reason = _REASONS.get(response.status, b"") if response.reason is None else response.reason
+    return b"HTTP/%s %d %s" % (response.http_version.encode(), response.status, reason)
+
+
+def _opens_tunnel(response: Response, asker: Asker) -> bool:
+    """Whether what follows is no content but the tunnel (RFC 9112 section 6.3)."""
+    return asker.method == "CONNECT" and 200 <= response.status < 300  # noqa: PLR2004 - 2xx
+
+
+def _wants_chunks(response: Response, asker: Asker, said: set[bytes]) -> bool:
+    """Whether the body goes out in chunks; an HTTP/1.0 client does not know them (RFC 9112 section 6.1)."""
+    if b"transfer-encoding" in said:
+        return response.score is not None
+    return (
+        (response.score is not None or bool(response.trailers))
+        and b"content-length" not in said
+        and b"transfer-encoding" not in response.removed
+        and asker.http_version == response.http_version == "1.1"
+    )
+
+
+def _ends_itself(response: Response, *, has_length: bool, chunked: bool) -> bool:
+    """Whether the body's end can be told without our FIN (RFC 9112 section 6.3)."""
+    coding = _said(response, b"transfer-encoding")
+    if coding is not None:
+        return coding.lower().rstrip().endswith(b"chunked")
+    return chunked or has_length
+
+
+def _closes(response: Response, asker: Asker, *, ends_itself: bool) -> bool:
+    tokens = {token.strip().lower() for token in (_said(response, b"connection") or b"").split(b",")}
+    if b"close" in tokens or not asker.keep_alive or not ends_itself:
+        return True
+    return response.http_version == "1.0" and b"keep-alive" not in tokens
+
+
 def _said(response: Response, name: bytes) -> bytes | None:
     values = [value for key, value in response.headers if key.lower() == name]
     return b", ".join(values) if values else None
-
-
-def _ends_with_fin(response: Response) -> bool:
-    """Whether nothing but the end of the connection delimits the body (RFC 9112 section 6.3)."""
-    coding = _said(response, b"transfer-encoding")
-    if coding is not None:
-        return not coding.lower().rstrip().endswith(b"chunked")
-    return (
-        b"content-length" in response.removed
-        and _said(response, b"content-length") is None
-        and not has_no_content(response.status)
-    )

@@ -74,7 +74,7 @@ def mark(acts: Acts, positions: Iterator[Position]) -> Iterator[Act | Here]:
     sent = 0
     position = next(positions, None)
     for act in acts:
-        if not isinstance(act, Send):
+        if not isinstance(act, Send) or act.image.is_interim:
             while position == "end" and isinstance(act, _ENDS_REPLY):
                 yield HERE
                 position = next(positions, None)

@@ -47,6 +47,11 @@ class Reset:
     def __post_init__(self) -> None:
         checked_position("after", self.after)
 
+    @property
+    def needs_reply(self) -> bool:
+        """Whether there must be a reply to act on: not if it is reset before its first byte."""
+        return self.after != 0
+
     def __repr__(self) -> str:
         options = "".join(
             f", {name}={value}"

@@ -7,10 +7,7 @@ import pytest
 HERE = Path(__file__).parent
 
 NOT_YET = {
-    "test_auth_and_json.py": "routes have no criteria but method and path",
-    "test_events.py": "respond() has no events=",
     "test_order_of_calls.py": "there is no assert_requested_in_order()",
-    "test_pagination.py": "routes have no criteria but method and path",
     "test_slow_upload.py": "there is no faults.SlowReads",
     "test_truncated_download.py": "there is no faults.HangUp",
 }

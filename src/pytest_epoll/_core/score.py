@@ -1,0 +1,134 @@
+"""A streamed body as a score: bytes to send, pauses, gates to wait at, faults to act, in the order of performance.
+
+    stream=[b"first", 0.2, gate, b"second", faults.Reset()]
+
+A score is a list, any other iterable, an async iterable, or a callable that returns one. What is a list is checked at
+the call and performed by the loop itself; anything else runs code of the test's, item by item, on a thread of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
+from typing import Any
+
+from pytest_epoll._core.content import checked_delay
+from pytest_epoll.errors import UsageError, UsageTypeError
+
+_EVENT_FIELDS = ("event", "id", "retry", "data")
+"""Fields of a server-sent event, in the order in which they are written."""
+
+
+def is_gate(item: object) -> bool:
+    """Whether it is waited at."""
+    return hasattr(item, "when_open")
+
+
+def is_fault(item: object) -> bool:
+    """Whether it acts."""
+    return hasattr(item, "through")
+
+
+class Score:
+    """What `stream=` or `events=` was given.
+
+    Raises:
+        UsageTypeError: something that is no score, or an item in a list that is none of a score's.
+        UsageError: a pause that is no duration.
+    """
+
+    __slots__ = ("_source", "is_events", "is_one_shot", "items")
+
+    def __init__(self, source: Any, *, is_events: bool) -> None:
+        self.is_events = is_events
+        self._source = source
+        self.items: tuple[object, ...] | None = None  # checked and encoded, if they are known already
+        self.is_one_shot = isinstance(source, Iterator) or hasattr(source, "__anext__")
+        name = "events" if is_events else "stream"
+        if isinstance(source, (str, bytes, bytearray, memoryview, Mapping)) or not (
+            isinstance(source, (Iterable, AsyncIterable)) or callable(source)
+        ):
+            message = f"{name}= takes an iterable, an async iterable or a callable that returns one, not {source!r}" + (
+                "; for one piece use content=" if not is_events else ""
+            )
+            raise UsageTypeError(message)
+        if isinstance(source, (list, tuple)):
+            self.items = tuple(self.encode(item) for item in source)
+
+    def open(self) -> Iterable[object] | AsyncIterable[object]:
+        """Return a run through the score; may call code of the test's."""
+        if self.items is not None:
+            return self.items
+        source: Iterable[object] | AsyncIterable[object] | Any = self._source
+        if callable(source) and not isinstance(source, (Iterable, AsyncIterable)):
+            source = source()
+        return source
+
+    def encode(self, item: Any) -> object:
+        """Return an item as what is performed: bytes, a pause in seconds, a gate or a fault.
+
+        Raises:
+            UsageTypeError: something else.
+            UsageError: a pause that is no duration.
+        """
+        if is_gate(item) or is_fault(item):
+            return item
+        if isinstance(item, (int, float)) and not isinstance(item, bool):
+            checked_delay("a pause in a stream", item)
+            return item
+        if self.is_events:
+            return event_bytes(item)
+        if isinstance(item, (bytes, bytearray, memoryview)):
+            return bytes(item)
+        message = f"stream= takes bytes, pauses in seconds, gates and faults, not {item!r}"
+        raise UsageTypeError(message)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Score) and self.is_events == other.is_events and self._source == other._source
+
+    __hash__ = None  # type: ignore[assignment]  # its source may have none
+
+    def __repr__(self) -> str:
+        return f"{'events' if self.is_events else 'stream'}={self._source!r}"
+
+
+def event_bytes(item: Any) -> bytes:
+    """Return one server-sent event (HTML, section 9.2.6: a line a field, a blank line at the end).
+
+    Args:
+        item: a str is data; a mapping has `event`, `id`, `retry` and `data`, of which data that is no str is written as
+            JSON.
+
+    Raises:
+        UsageTypeError: neither, or a field that there is not.
+        UsageError: a line break in a field other than data.
+    """
+    if isinstance(item, str):
+        item = {"data": item}
+    if not isinstance(item, Mapping):
+        message = f"events= takes str, dicts of {', '.join(_EVENT_FIELDS)}, pauses, gates and faults, not {item!r}"
+        raise UsageTypeError(message)
+    unknown = [name for name in item if name not in _EVENT_FIELDS]
+    if unknown:
+        message = f"events: {unknown[0]!r} is no field of an event; use {', '.join(_EVENT_FIELDS)}"
+        raise UsageTypeError(message)
+    lines = []
+    for name in _EVENT_FIELDS:
+        if name not in item:
+            continue
+        value = item[name]
+        text = value if isinstance(value, str) else _json(value) if name == "data" else str(value)
+        rows = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        if name != "data" and len(rows) > 1:
+            message = f"events: {name}={value!r} has a line break, which would end the field"
+            raise UsageError(message)
+        lines += [f"{name}: {row}" for row in rows]
+    return ("\n".join(lines) + "\n\n").encode("utf-8", "surrogateescape")
+
+
+def _json(value: object) -> str:
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError) as error:
+        message = f"events: data={value!r} can't be written as JSON: {error}"
+        raise UsageTypeError(message) from error

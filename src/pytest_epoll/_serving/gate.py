@@ -1,0 +1,117 @@
+"""A gate: the server waits at it until the test opens it.
+
+Threads: a gate is made, opened and waited at by any thread. Who waits on the loop does not block it: it leaves a
+callback (`when_open`). `reached` is written under the lock and read behind the barrier.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from pytest_epoll._core import limits
+from pytest_epoll.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_epoll._serving.barrier import Barrier
+
+__all__ = ("Gate",)
+
+
+class Gate:
+    """Where replies, streams and handlers wait until the test lets them go on; made by `server.gate()`.
+
+        gate = server.gate()
+        server.get("/slow").respond(content=b"...", gate=gate)
+
+    Once opened it stays open. At the end of a test, at `server.stop()` and at `server.clear()` whoever waits is let go.
+    """
+
+    __slots__ = ("_barrier", "_callbacks", "_condition", "_is_open", "_location", "_number", "_reached", "_releases")
+
+    def __init__(self, barrier: Barrier, number: int, location: str) -> None:
+        self._barrier = barrier
+        self._number = number
+        self._location = location
+        self._condition = threading.Condition()  # guards everything below
+        self._callbacks: list[Callable[[], object]] = []
+        self._is_open = False
+        self._reached = 0
+        self._releases = 0
+
+    def __repr__(self) -> str:
+        return f"<Gate {self.name}, {self._location}, {'open' if self._is_open else 'closed'}>"
+
+    @property
+    def name(self) -> str:
+        """What timelines call it: "gate 1"."""
+        return f"gate {self._number}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was opened."""
+        return self._is_open
+
+    @property
+    def reached(self) -> bool:
+        """Whether anybody has come to it so far, a reply or a handler."""
+        self._barrier.settle()
+        return self._reached > 0
+
+    def open(self) -> None:
+        """Let go on whoever waits at it, and whoever comes later; does nothing if it is open. Callable anywhere."""
+        with self._condition:
+            self._is_open = True
+            callbacks, self._callbacks = self._callbacks, []
+            self._condition.notify_all()
+        for callback in callbacks:
+            callback()
+
+    def wait(self) -> None:
+        """Wait in a handler until the gate is opened, or the server stops.
+
+        Raises:
+            UsageError: called on the server's own thread, which must not block.
+        """
+        engine = self._barrier.engine
+        if engine is None or engine.is_stopping:
+            return  # a handler that outlives its server
+        if self._barrier.is_loop_thread():
+            message = "gate.wait() on the server's own thread would stop it; predicates and hooks must not block"
+            raise UsageError(message)
+        with self._condition:
+            self._reached += 1
+            releases = self._releases
+        self._barrier.nudge()
+        with self._condition:
+            while not self._is_open and releases == self._releases:
+                self._condition.wait()
+
+    def wait_reached(self, timeout: float = limits.WAIT_SECONDS) -> None:
+        """Return once somebody has come to the gate: a reply, a stream or a handler.
+
+        Raises:
+            WaitTimeout: nobody has after `timeout` seconds.
+            UsageError: the wait would freeze an event loop of this thread.
+        """
+        __tracebackhide__ = True
+        self._barrier.wait(lambda: self._reached > 0, timeout, lambda: f"{self!r} to be reached; nobody has come to it")
+
+    # -- what the server calls --
+
+    def when_open(self, callback: Callable[[], object]) -> bool:
+        """Return whether it is open; if not, `callback` is called once it is, in the thread that opens it."""
+        with self._condition:
+            self._reached += 1
+            if not self._is_open:
+                self._callbacks.append(callback)
+            return self._is_open
+
+    def release(self) -> None:
+        """Let handlers go that wait now, as the server stops; what waits on the loop ends with its connection."""
+        with self._condition:
+            self._releases += 1
+            self._callbacks.clear()
+            self._condition.notify_all()

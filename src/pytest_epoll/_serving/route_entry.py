@@ -1,0 +1,194 @@
+"""A registered route as the router sees it: what it asks of a request, its replies and its counters."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from pytest_epoll import match
+from pytest_epoll._core.summary import Criterion, RouteSummary
+from pytest_epoll._serving import paths, phases
+from pytest_epoll._serving.criteria import Facets, compile_criteria
+from pytest_epoll.errors import UsageError, UsageTypeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pytest_epoll._core.request_head import Head
+    from pytest_epoll._serving.replies import Reply
+    from pytest_epoll._serving.request import Request
+
+_TOKEN_EXTRA = frozenset("!#$%&'*+-.^_`|~")
+
+
+class Pattern:
+    """Method, path and criteria: what is asked of a request.
+
+    Raises:
+        UsageError: a method or path that could not match.
+        UsageTypeError: an unknown criterion, or an argument of a wrong type.
+    """
+
+    __slots__ = ("body_checks", "head_checks", "is_plain", "methods", "path", "text")
+
+    def __init__(self, method: object, path: object, criteria: Mapping[str, object]) -> None:
+        self.methods = _checked_methods(method)  # None is every method
+        self.path = paths.compile_path(path)
+        self.head_checks, self.body_checks = compile_criteria(criteria)
+        checks = (*self.head_checks, *self.body_checks)
+        self.is_plain = self.path.is_plain and all(check.is_plain for check in checks)
+        if self.methods is not None and len(self.methods) == 1:
+            name, arguments = next(iter(self.methods)).lower(), [self.path.text]
+        else:
+            shown = '"*"' if self.methods is None else repr(sorted(self.methods))
+            name, arguments = "route", [shown, self.path.text]
+        self.text = f"{name}({', '.join([*arguments, *map(repr, checks)])})"
+
+    def takes_method(self, method: str) -> bool:
+        """Whether it is meant for requests with that method."""
+        return self.methods is None or method in self.methods
+
+    def head_holds(self, facets: Facets) -> bool:
+        """Whether the criteria that look at the head hold; method and path are not looked at."""
+        return all(check.holds(facets) for check in self.head_checks)
+
+    def body_holds(self, facets: Facets) -> bool:
+        """Whether the criteria that look at the body, or at everything, hold."""
+        return all(check.holds(facets) for check in self.body_checks)
+
+    def holds(self, request: Request, head: Head | None) -> bool:
+        """Whether a request that was read is what is asked for."""
+        if head is None or not self.takes_method(head.method) or self.path.match(paths.subject(head)) is None:
+            return False
+        facets = Facets(request)
+        return self.head_holds(facets) and self.body_holds(facets)
+
+    def explain(self, request: Request, head: Head | None) -> Iterator[Criterion]:
+        """Yield each criterion beside what is there."""
+        method = None if head is None else head.method
+        path = None if head is None else paths.subject(head)
+        shown = "any" if self.methods is None else " or ".join(sorted(self.methods))
+        is_method = method is not None and self.takes_method(method)
+        yield Criterion("method", shown, None if is_method else f"{method}{_hint(self.methods, method)}")
+        is_path = path is not None and self.path.match(path) is not None
+        yield Criterion("path", self.path.text, None if is_path else match.show(path))
+        facets = Facets(request)
+        for check in (*self.head_checks, *self.body_checks):
+            yield from check.explain(facets)
+
+
+class RouteEntry:
+    """A route of a server."""
+
+    __slots__ = (
+        "_pattern",
+        "body_checks",
+        "body_holds",
+        "calls",
+        "cursor",
+        "head_holds",
+        "index",
+        "is_plain",
+        "is_required",
+        "is_used",
+        "location",
+        "path",
+        "phase",
+        "priority",
+        "record_body",
+        "replies",
+        "takes_method",
+        "text",
+    )
+
+    def __init__(
+        self, pattern: Pattern, location: str, *, optional: bool | None, priority: float, record_body: bool
+    ) -> None:
+        self._pattern = pattern
+        self.path = pattern.path
+        self.text = pattern.text
+        self.is_plain = pattern.is_plain
+        self.takes_method = pattern.takes_method
+        self.head_holds = pattern.head_holds
+        self.body_holds = pattern.body_holds
+        self.body_checks = pattern.body_checks
+        self.location = location
+        self.priority = priority
+        self.record_body = record_body
+        self.phase = phases.phase()
+        self.index = -1  # its place among the server's routes, given by the router
+        self.replies: list[Reply] = []
+        self.calls = 0  # requests that it has answered; loop thread only
+        self.cursor = 0  # the first reply that may still be used; loop thread only
+        self.is_required = phases.in_test_body() if optional is None else not optional
+        self.is_used = False  # whether all its criteria have held at least once
+
+    def shadows(self, later: RouteEntry) -> bool:
+        """Whether it is tried before a later route and asks for no less."""
+        mine, theirs = self._pattern, later._pattern
+        return (
+            self.phase == later.phase
+            and self.priority >= later.priority
+            and (mine.methods is None or (theirs.methods is not None and mine.methods >= theirs.methods))
+            and mine.path == theirs.path
+            and mine.head_checks == theirs.head_checks
+            and mine.body_checks == theirs.body_checks
+        )
+
+    @property
+    def never_runs_out(self) -> bool:
+        """Whether there is always a reply left."""
+        return bool(self.replies) and self.replies[-1].times is None
+
+    def explain(self, request: Request, head: Head | None) -> RouteSummary:
+        """Return how it compares with a request."""
+        criteria = tuple(self._pattern.explain(request, head))
+        is_used_up = self.cursor >= len(self.replies) and all(criterion.got is None for criterion in criteria)
+        state = f"used up, all {len(self.replies)} replies have been sent" if is_used_up else ""
+        return RouteSummary(self.text, self.location, criteria, state)
+
+    def next_reply(self) -> Reply | None:
+        """Return the reply whose turn it is, without using it up; None if all are used up. Loop thread only."""
+        replies = self.replies
+        while self.cursor < len(replies):
+            reply = replies[self.cursor]
+            if reply.times is None:
+                is_last = self.cursor == len(replies) - 1
+                if is_last or not reply.used:
+                    return reply
+            elif reply.used < reply.times:
+                return reply
+            self.cursor += 1
+        return None
+
+    def repeats(self, reply: Reply) -> bool:
+        """Whether that reply is what every further request gets."""
+        return reply.times is None and reply is self.replies[-1]
+
+
+def _hint(methods: frozenset[str] | None, method: str | None) -> str:
+    if method == "HEAD" and methods is not None and "GET" in methods:
+        return " (GET does not answer HEAD; add .head() or method=['GET', 'HEAD'])"
+    return ""
+
+
+def _checked_methods(method: object) -> frozenset[str] | None:
+    if method == "*":
+        return None
+    names = (method,) if isinstance(method, str) else method
+    if isinstance(names, bytes) or not isinstance(names, Collection):
+        message = f"method must be a str such as 'GET', or a collection of them, not {method!r}"
+        raise UsageTypeError(message)
+    checked = set()
+    for name in names:
+        if not isinstance(name, str):
+            message = f"method must be a str such as 'GET', or a collection of them; {name!r} is neither"
+            raise UsageTypeError(message)
+        if not name or not all(letter.isascii() and (letter.isalnum() or letter in _TOKEN_EXTRA) for letter in name):
+            message = f"method {name!r} is no token (RFC 9110 section 9.1); use a name such as 'GET', or '*' for all"
+            raise UsageError(message)
+        checked.add(name.upper())
+    if not checked:
+        message = "method is an empty collection, which no request could match; use '*' for every method"
+        raise UsageError(message)
+    return None if "*" in checked else frozenset(checked)
