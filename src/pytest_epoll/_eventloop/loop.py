@@ -239,7 +239,7 @@ class Loop:
         again only after something has happened: that the client has not read is no reason to wait.
         """
         must_ask = True
-        rounds = Rounds(self._mailbox.fd)
+        rounds = Rounds(self._mailbox.fd, edge_triggered=bool(self.poller.edge))
         while rounds.may_go_on(self._barrier_ns):
             events = self.poller.poll(0)
             for fd, mask in events:

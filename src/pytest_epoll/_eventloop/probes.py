@@ -100,9 +100,9 @@ def send_reset(sock: socket.socket) -> bool:
     if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
         return False
     connect = _libc_connect()
-    if connect is not None:
-        unspecified = struct.pack("=H14x", socket.AF_UNSPEC)
-        return connect(sock.fileno(), unspecified, len(unspecified)) == 0
+    unspecified = struct.pack("=H14x", socket.AF_UNSPEC)
+    if connect is not None and connect(sock.fileno(), unspecified, len(unspecified)) == 0:
+        return True
     # Without it the RST leaves with the last holder's close(2), which is the caller's next step.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     return True
@@ -201,6 +201,7 @@ class PeerProbe:
             return None
         try:
             self._socket = socket.socket(family, socket.SOCK_DGRAM, _NETLINK_SOCK_DIAG)
+            self._socket.setblocking(False)  # whatever socket.setdefaulttimeout() says
         except OSError as error:
             self._problem = f"sock_diag: {error.strerror}"
         return self._socket

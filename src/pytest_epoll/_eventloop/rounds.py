@@ -2,14 +2,15 @@
 
 Facts
 - Level-triggered a handler takes one `recv` of at least `READ_SIZE` bytes an event; edge-triggered it takes up to
-  `READS_A_TURN` of them. So a descriptor that is ready has been emptied of what was there *now* after
-  `unread // READ_SIZE + 1` further events, and one more tells of a FIN behind it.
+  `READS_A_TURN` of them.
+- What a client has sent may lie in its own kernel buffer: as we read, it comes. It holds at most the third value of
+  tcp_wmem, 4 MiB (tcp(7)).
 - A client that sends, or connects, without pause keeps every round busy for ever.
 
 What follows. The first rounds just go on until one finds nothing, which is the case in all but a few tests. Whoever is
-still ready then gets a number of events in which what it had sent before must have been seen; once all have used theirs
-up the reader is let go, whatever else has come in the meantime. New connections count like the others, so clients that
-connect without pause are ended by the clock: law L4 is the stronger one.
+still ready then is owed as many events as it takes to read what it can have sent before, and one more for a FIN behind
+it; once all have used theirs up the reader is let go, whatever else has come in the meantime. New connections count
+like the others, so clients that connect without pause are ended by the clock: law L4 is the stronger one.
 
 What it costs: nothing in the first rounds; then one ioctl(2) for each descriptor that is still ready, and the clock.
 """
@@ -26,6 +27,9 @@ _SPARE_ROUNDS = 64
 """Rounds in which no descriptor is owed anything but something was done: edge-triggered, a full receive buffer of some
 6 MB is emptied by callbacks, without a further event, in 24."""
 
+_ON_THE_WAY = 4 * 2**20
+"""Bytes in the client's send buffer, at the most."""
+
 _QUEUE = 4096
 """Events that a listening socket is owed: the longest queue that Linux allows by default (somaxconn)."""
 
@@ -33,9 +37,10 @@ _QUEUE = 4096
 class Rounds:
     """Counts the rounds of one barrier. Loop thread only."""
 
-    __slots__ = ("_begun_ns", "_done", "_mail_fd", "_owed", "_spare")
+    __slots__ = ("_begun_ns", "_bytes_an_event", "_done", "_mail_fd", "_owed", "_spare")
 
-    def __init__(self, mail_fd: int) -> None:
+    def __init__(self, mail_fd: int, *, edge_triggered: bool) -> None:
+        self._bytes_an_event = limits.READ_SIZE * (limits.READS_A_TURN if edge_triggered else 1)
         self._mail_fd = mail_fd  # another thread that posts is no reason to look again
         self._done = 0
         self._begun_ns = 0
@@ -73,6 +78,6 @@ class Rounds:
         if fd == self._mail_fd:
             return 0
         try:
-            return probes.unread_bytes(fd) // limits.READ_SIZE + 2
+            return (probes.unread_bytes(fd) + _ON_THE_WAY) // self._bytes_an_event + 2
         except OSError:
             return _QUEUE  # EINVAL: a listening socket

@@ -142,7 +142,7 @@ class Transport:
             try:
                 data = self._recv(size)
             except BlockingIOError:
-                if mask & ERR:
+                if mask & ERR or not self._loop.poller.sees_hangup:  # select(2) calls an error "readable"
                     self._empty_error_queue()
                 return
             except OSError as error:
@@ -156,8 +156,8 @@ class Transport:
             # Level-triggered the next turn reports what is left.
             if not (self._edge and self._may_read and self.is_open):
                 return
-            if len(data) < size and not mask & (RDHUP | HUP | ERR):
-                return
+            if len(data) < size and not mask & (RDHUP | HUP | ERR) and self._mask & RDHUP:
+                return  # no FIN stands behind it: neither has one just come, nor was one noted while reading was paused
         self._loop.call_soon(lambda: self.on_ready(mask & ~OUT))
 
     def _on_eof(self) -> None:
@@ -179,7 +179,7 @@ class Transport:
 
     def _look_for_goodbye(self, mask: int) -> None:
         """Look at a connection that must not be read now, without taking a byte."""
-        if mask & (HUP | ERR):
+        if mask & (HUP | ERR) or self.is_broken:
             code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if code or self.is_broken:
                 self._lose(OSError(code, os.strerror(code)) if code else None)
@@ -370,7 +370,11 @@ class Transport:
             self.release()
 
     def _empty_queue(self) -> int:
-        """Read and discard what is there now, and return how much has come in the meantime."""
+        """Read and discard what is there now, and return how much has come in the meantime.
+
+        Raises:
+            OSError: the client has reset the connection.
+        """
         unread = probes.unread_bytes(self.fd)
         while unread > 0:
             size = len(self._recv(limits.BODY_READ_SIZE))
@@ -378,6 +382,9 @@ class Transport:
                 break
             self.record.bytes_received += size
             unread -= size
+        code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code or self.is_broken:
+            raise OSError(code or errno.ECONNRESET, os.strerror(code or errno.ECONNRESET))
         return probes.unread_bytes(self.fd)
 
     def release(self) -> None:
