@@ -234,7 +234,7 @@ def test_it_says_so_again_when_it_happens_again(desk, monkeypatch):
 
 
 def test_a_flood_of_connections_is_accepted_in_portions(desk, monkeypatch):
-    """The connections that are there get their turn; a failed accept costs more than a further turn, so one is enough."""
+    """The connections that are there get their turn; a failed accept costs more than a further turn."""
     monkeypatch.setattr("pytest_epoll._eventloop.listener._ACCEPTS_A_TURN", 5)
     for _ in range(20):
         desk.connect()
