@@ -41,6 +41,12 @@ _FIONREAD = 0x541B
 _TCPI_UNACKED = 24
 """Offset of `tcpi_unacked` in struct tcp_info; of a listening socket it is the length of the accept queue."""
 
+_MSG_ERRQUEUE: int = getattr(socket, "MSG_ERRQUEUE", 0)
+"""Linux only, and only there is an error queue."""
+
+_ERRORS_AT_ONCE = 64
+"""Entries that are dropped in one go; what is left raises EPOLLERR again."""
+
 _NETLINK_SOCK_DIAG = 4
 _SOCK_DIAG_BY_FAMILY = 20
 _NLM_F_REQUEST = 1
@@ -72,6 +78,15 @@ def unsent_bytes(fd: int) -> int:
 def unread_bytes(fd: int) -> int:
     """Return how many bytes wait to be read (tcp(7), FIONREAD)."""
     return _ask_int(fd, _FIONREAD)
+
+
+def drop_errors(sock: socket.socket) -> None:
+    """Empty the error queue (recv(2), MSG_ERRQUEUE): it holds what the kernel says about packets, and raises EPOLLERR."""
+    try:
+        for _ in range(_ERRORS_AT_ONCE):
+            sock.recvmsg(0, 512, _MSG_ERRQUEUE)
+    except OSError:
+        pass  # EAGAIN: it is empty
 
 
 def waiting_connections(sock: socket.socket) -> int:

@@ -60,14 +60,8 @@ class Owner(Protocol):
         """The descriptor has been given up; nothing more will be told."""
 
 
-_MSG_ERRQUEUE: int = getattr(socket, "MSG_ERRQUEUE", 0)
-"""Linux only, and only there does an error queue raise EPOLLERR."""
-
 _PLAIN_RST = frozenset((errno.ECONNRESET, errno.EPIPE))
 """What an RST is called: EPIPE if the client's FIN came before it (tcp(7))."""
-
-_ERRORS_A_TURN = 64
-"""Entries of the error queue that are dropped in one go; it holds as many as the receive buffer has room for."""
 
 _UNSEEN_GOODBYE = f"{timeline.FIN_RECEIVED}: select(2) shows neither FIN nor RST while reading is paused"
 
@@ -143,7 +137,7 @@ class Transport:
                 data = self._recv(size)
             except BlockingIOError:
                 if mask & ERR or not self._loop.poller.sees_hangup:  # select(2) calls an error "readable"
-                    self._empty_error_queue()
+                    probes.drop_errors(self.sock)
                 return
             except OSError as error:
                 self._lose(error)
@@ -185,7 +179,7 @@ class Transport:
                 self._lose(OSError(code, os.strerror(code)) if code else None)
                 return
             if mask & ERR:
-                self._empty_error_queue()
+                probes.drop_errors(self.sock)
         if mask & (RDHUP | HUP):
             self._note_fin_received()
             if mask & HUP:  # can't be masked: only leaving the poller keeps it from being reported for ever
@@ -193,14 +187,6 @@ class Transport:
                 self._loop.forget_fd(self.fd)
             else:
                 self._loop.poller.modify(self.fd, self._mask)
-
-    def _empty_error_queue(self) -> None:
-        """Drop what the kernel has to say about packets (recv(2), MSG_ERRQUEUE): nobody here has asked for it."""
-        try:
-            for _ in range(_ERRORS_A_TURN):
-                self.sock.recvmsg(0, 512, _MSG_ERRQUEUE)
-        except OSError:
-            pass  # EAGAIN: it is empty
 
     def _lose(self, error: OSError | None) -> None:
         """The connection is dead: the client has reset it, or the kernel gave up on it."""
