@@ -81,7 +81,7 @@ def unread_bytes(fd: int) -> int:
 
 
 def drop_errors(sock: socket.socket) -> None:
-    """Empty the error queue (recv(2), MSG_ERRQUEUE): it holds what the kernel says about packets, and raises EPOLLERR."""
+    """Empty the error queue (recv(2), MSG_ERRQUEUE), which raises EPOLLERR and which nobody here has asked for."""
     try:
         for _ in range(_ERRORS_AT_ONCE):
             sock.recvmsg(0, 512, _MSG_ERRQUEUE)
