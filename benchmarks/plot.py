@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from benchmarks.table import Row
 
+WIDTH, LABELS, ROW, GAP = 11.5, 4.9, 0.24, 0.75
+"""Inches: the picture, the names of the rows, a row, and what is between two panels."""
+
 INK, PALE, GRID = "#22303c", "#8a97a3", "#dde3e8"
 COLOURS = {"goal": "#1a8f6a", "bar": "#3b82c4", "MISSED": "#d1495b", "short of goal": "#e0a030", "": "#b8c2cb"}
 MEANING = {
@@ -39,15 +42,18 @@ def draw(rows: Sequence[Row], title: str, paths: Sequence[Path]) -> str | None:
     panels = [(paint, chosen) for paint, chosen in panels if chosen]
     if not panels:
         return "no plot: nothing that could be drawn was measured"
-    heights = [max(len(chosen), 2) + 2.5 for _, chosen in panels]
     pyplot = import_module("matplotlib.pyplot")
-    figure, axes = pyplot.subplots(
-        len(panels), 1, figsize=(11, sum(heights) * 0.28 + 0.8), height_ratios=heights, squeeze=False
-    )
-    for (paint, chosen), axis in zip(panels, axes[:, 0], strict=True):
-        paint(axis, chosen)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=8, color=PALE)
-    figure.tight_layout(rect=(0, 0, 1, 0.985))
+    heights = [(len(chosen) + 1) * ROW for _, chosen in panels]
+    height = sum(heights) + GAP * len(panels) + 0.6
+    figure = pyplot.figure(figsize=(WIDTH, height))
+    top = height - 0.6
+    for (paint, chosen), tall in zip(panels, heights, strict=True):
+        top -= tall + GAP
+        paint(
+            figure.add_axes((LABELS / WIDTH, (top + GAP * 0.6) / height, 1 - (LABELS + 0.2) / WIDTH, tall / height)),
+            chosen,
+        )
+    figure.text(0.15 / WIDTH, 1 - 0.12 / height, title, va="top", fontsize=8, color=PALE)
     for path in paths:
         figure.savefig(path, dpi=150)
     pyplot.close(figure)
@@ -87,13 +93,14 @@ def _budgets(axis: Any, rows: Sequence[Row]) -> None:
     _prepare(axis, rows, "Budgets: how much of what is allowed is used", [row.what for row in rows])
     axis.hlines(range(len(rows)), 0, shares, color=colours, linewidth=5)
     axis.axvline(1, color=INK, linewidth=1)
-    axis.text(1, -0.9, "the bar", ha="center", va="bottom", color=INK, fontsize=8)
+    axis.text(1, -0.75, " the bar", va="center", color=INK, fontsize=8)
     for place, (row, share) in enumerate(zip(rows, shares, strict=True)):
         assert row.value is not None
         limit = row.bar if row.bar is not None else row.goal
         text = f" {number(row.value)} {row.unit}  ({row.sign} {limit:g})"
-        axis.text(share, place, text, va="center", fontsize=8, color=INK)
-    axis.set_xlim(0, 2.35)
+        at = 1.0 if 0.45 < share < 1 else share  # not across the line
+        axis.text(at, place, text, va="center", fontsize=8, color=INK)
+    axis.set_xlim(0, 2.45)
     axis.set_xticks((0, 0.5, 1, 1.5, 2), ("0", "half", "", "", "twice"))
     seen = [verdict for verdict in MEANING if verdict in {row.verdict for row in rows}]
     handles = [axis.plot([], [], color=COLOURS[verdict], linewidth=5)[0] for verdict in seen]
@@ -107,8 +114,9 @@ def _contestants(axis: Any, rows: Sequence[Row]) -> None:
     _prepare(axis, names, "Answers a second of CPU time, 13 bytes, keep-alive", names)  # type: ignore[arg-type]
     colours = [PALE, *(COLOURS["goal"] if row.what.startswith("answers of pytest-epoll") else PALE for row in rows)]
     axis.barh(range(len(names)), values, color=colours, height=0.6)
-    for place, value in enumerate(values):
-        axis.text(value, place, f" {number(value)}" if value else " not measured", va="center", fontsize=8, color=INK)
+    ends = [1.0, *(row.figure.high if isinstance(row.figure, tuple) else 0.0 for row in rows)]
+    for place, (value, end) in enumerate(zip(values, ends, strict=True)):
+        axis.text(end, place, f" {number(value)}" if value else " not measured", va="center", fontsize=8, color=INK)
     for place, row in enumerate(rows, 1):
         if isinstance(row.figure, tuple):
             axis.hlines(place, row.figure.low, row.figure.high, color=INK, linewidth=1)
