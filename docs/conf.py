@@ -17,7 +17,6 @@ exclude_patterns = ["_build"]
 myst_heading_anchors = 3
 smartquotes_action = "D"  # dashes only: what stands here is meant to be copied
 
-# A name in single backticks in a docstring is a link if there is such a thing, and code if there is not.
 default_role = "py:obj"
 
 autodoc_member_order = "bysource"
@@ -42,10 +41,13 @@ nitpick_ignore_regex = [
     ),
     ("py:class", r"(TracebackType|Self|Any|P|P\.args|P\.kwargs|T|T_co|optional|socket)"),
     # Aliases that the text beside them explains.
-    ("py:class", r"(Acts|HeaderItems|Position)"),
+    (
+        "py:class",
+        r"(Acts|Contained|pytest_epoll\.match\.Contained|GivenReply|H|HeaderItems|Informational|Path|Position|StreamSource)",
+    ),
 ]
 
-MADE_BY_THE_SERVER = {"Connection", "Event", "Headers", "Request", "Route", "Timeline", "Values"}
+MADE_BY_THE_SERVER = {"Connection", "Event", "Gate", "Headers", "Request", "Route", "Timeline", "Values"}
 """Classes that users hold and never make: how they are made is nobody's business."""
 
 FIVE_QUESTIONS = re.compile(r"^(When|On the wire|The kernel|The client|Exact|Not exact): ")
@@ -56,7 +58,7 @@ _parse = GoogleDocstring._parse
 
 def parse_like_a_method(docstring):
     """Napoleon takes what stands before a colon in a property's docstring for its type; ours are annotated."""
-    if docstring._what in {"attribute", "property"}:
+    if docstring._what in {"attribute", "data", "property"}:
         docstring._what = "method"
     _parse(docstring)
 
@@ -64,20 +66,32 @@ def parse_like_a_method(docstring):
 GoogleDocstring._parse = parse_like_a_method
 
 
-def with_bold_questions(app, what, name, obj, options, lines):
+CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)(\w?)")
+NAME = re.compile(r"[\w.]+(\(\))?")
+
+
+def with_marked_code(app, what, name, obj, options, lines):
+    """Single backticks around a name are a link if there is such a thing; around anything else they mean code."""
+
+    def marked(match):
+        code = " ".join(match[1].split())
+        markup = f"`{code}`" if NAME.fullmatch(code) else f"``{code}``"
+        return markup + (f"\\ {match[2]}" if match[2] else "")  # the plural of a name
+
+    lines[:] = CODE.sub(marked, "\n".join(lines)).split("\n")
     if name.startswith("pytest_epoll.faults."):
         lines[:] = [FIVE_QUESTIONS.sub(r"**\1:** ", line) for line in lines]
 
 
-def without_constructor(app, what, name, obj, options, signature, return_annotation):
-    return ("", None) if what == "class" and name.rpartition(".")[2] in MADE_BY_THE_SERVER else None
+def plain_signature(app, what, name, obj, options, signature, return_annotation):
+    """Leave out how objects are made that only the server makes, and how keywords are typed that the text explains."""
+    if what == "class" and name.rpartition(".")[2] in MADE_BY_THE_SERVER:
+        return ("", None)
+    if signature is None:
+        return None
+    return (re.sub(r"(\*\*\w+): ~?[\w.]*Unpack\[[^\]]*\]", r"\1", signature), return_annotation)
 
 
 def setup(app):
-    app.connect("autodoc-process-signature", without_constructor)
-    app.connect("autodoc-process-docstring", with_bold_questions)
-
-
-html_theme = "furo"
-html_title = "pytest-epoll"
-html_theme_options = {"navigation_with_keys": True}
+    app.connect("autodoc-process-signature", plain_signature)
+    app.connect("autodoc-process-docstring", with_marked_code, priority=400)  # before napoleon, at 500

@@ -76,7 +76,7 @@ def _viewer(server: Callable[[], EpollServer | None]) -> Callable[[RequestRecord
 class EpollServer:
     """A real HTTP server for tests, on a thread of its own and a port of its own.
 
-    It answers from routes, records what every client did on the wire, and misbehaves on purpose.
+    It answers from routes, records what every client did on the wire, and misbehaves on purpose::
 
         with EpollServer() as server:
             server.get("/users").respond(json=[])
