@@ -386,7 +386,7 @@ class EpollServer:
             timeout,
             lambda: near_miss.describe_requests(n, state, self._journal.records()),
         )
-        return [request for request in self.requests if state == "head" or request.complete is not None]
+        return list(self._requests_where(lambda record: state == "head" or record.complete is not None))
 
     def wait_for_connections(self, n: int = 1, *, timeout: float = limits.WAIT_SECONDS) -> list[Connection]:
         """Return the connections, once at least `n` were accepted.

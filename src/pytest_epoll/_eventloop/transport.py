@@ -367,12 +367,12 @@ class Transport:
             OSError: the client has reset the connection.
         """
         unread = probes.unread_bytes(self.fd)
-        while unread > 0:
-            size = len(self._recv(limits.BODY_READ_SIZE))
-            if not size:
-                break
-            self.record.bytes_received += size
-            unread -= size
+        try:
+            while unread > 0 and (data := self._recv(limits.BODY_READ_SIZE)):
+                self.record.bytes_received += len(data)
+                unread -= len(data)
+        except BlockingIOError:
+            pass
         code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code or self.is_broken:
             raise OSError(code or errno.ECONNRESET, os.strerror(code or errno.ECONNRESET))
