@@ -1,25 +1,43 @@
-"""How the plugin serves and judges: what `plugin.py` calls once a test has asked for a server."""
+"""How the plugin serves and judges: what `plugin.py` calls once there is a server, by a fixture or by hand.
+
+Facts
+- pytest makes the report of a phase after the hook of that phase has returned or raised; what is raised by a wrapper of
+  `pytest_runtest_call` is the test's failure (F), what is raised by a fixture's teardown an error beside it (E).
+- `unittest` keeps failures and skips to itself and hands them over only when the report is made.
+- A test's item lives as long as the run, and what is in its stash lives as long as the item.
+
+What we do. Each test has a docket in its item's stash. The fixtures' servers are judged when the test has returned;
+unmatched requests and handler errors that come after that, in the teardown of other fixtures, when ours ends. The
+docket goes with the report of the teardown: the records of ten thousand tests must not add up.
+"""
 
 from __future__ import annotations
 
+import warnings
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_epoll._reporting import near_miss, timeline_text
-from pytest_epoll.errors import EpollFindings
-from pytest_epoll.server import EpollServer, running_servers
+from pytest_epoll._serving import phases
+from pytest_epoll._serving.registry import forget_stopped_servers, known_servers
+from pytest_epoll.errors import EpollFindings, HandlerStillRunning, InternalError, UsageTypeError, WaitTimeout
+from pytest_epoll.server import EpollServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import pluggy
+
     from pytest_epoll._core.finding import Finding
+    from pytest_epoll._core.timeline import Fact
 
 _LATE_KINDS = frozenset(("unmatched", "handler-error"))
 """What still fails a test when it happens after the verdict; unused routes are judged once."""
 
 _OUTCOMES = (pytest.skip.Exception, pytest.exit.Exception, KeyboardInterrupt)
-"""What ends a test without being its failure."""
+"""What ends a test without being its failure: then nothing is judged, now and later."""
 
 
 class Docket:
@@ -28,7 +46,8 @@ class Docket:
     def __init__(self) -> None:
         self.servers: list[EpollServer] = []
         self.is_judged = False
-        self.judged: list[Finding] = []
+        self.is_broken = False  # a defect of ours has been reported; once is enough
+        self.judged: dict[EpollServer, list[Finding]] = {}
         self.sections: list[tuple[str, str]] = []
         self.seen: dict[EpollServer, int] = {}  # facts of servers that were there before the test
 
@@ -37,9 +56,16 @@ _docket = pytest.StashKey[Docket]()
 
 
 def begin(item: pytest.Item) -> None:
-    """Note what the servers that are there already have seen before this test."""
-    docket = _docket_of(item)
-    docket.seen = {server: len(server.facts()) for server in running_servers()}
+    """Note what the servers that are there already have seen before this test, or before this run of it."""
+    forget_stopped_servers()
+    docket = item.stash[_docket] = Docket()
+    docket.seen = {server: len(server.facts()) for server in known_servers()}
+
+
+def forget(item: pytest.Item) -> None:
+    """Let go of the servers of a test that is over."""
+    item.stash.setdefault(_docket, Docket())
+    del item.stash[_docket]
 
 
 def serve(request: pytest.FixtureRequest) -> Iterator[Callable[..., EpollServer]]:
@@ -48,55 +74,70 @@ def serve(request: pytest.FixtureRequest) -> Iterator[Callable[..., EpollServer]
     docket = _docket_of(request.node)
     defaults = _keywords(request)
     hook = request.config.hook
+    with ExitStack() as stack:
 
-    def make(**keywords: object) -> EpollServer:
-        server = EpollServer(**{**defaults, **keywords})  # type: ignore[arg-type]  # it checks what it is given
-        hook.pytest_epoll_configure(server=server)
-        server.start()
-        docket.servers.append(server)
-        return server
+        def make(**keywords: object) -> EpollServer:
+            server = EpollServer(**{**defaults, **keywords})  # type: ignore[arg-type]  # it checks what it is given
+            _configure(hook, server)
+            docket.servers.append(server.start())
+            stack.callback(hook.pytest_epoll_stopped, server=server)
+            stack.callback(_stop, docket, server)
+            return server
 
-    yield make
-    for server in docket.servers:
-        server.stop()
-        hook.pytest_epoll_stopped(server=server)
-    if docket.is_judged:
-        late = [
-            finding for finding in _findings(docket) if finding.kind in _LATE_KINDS and finding not in docket.judged
-        ]
-        if late:
-            raise EpollFindings(late, near_miss.describe_findings(late))
+        yield make
+    late = _late(docket) if docket.is_judged else {}
+    if late:
+        raise _as_error(docket, late, when="after the test had ended: ")
 
 
 def after_success(item: pytest.Item) -> None:
     """Fail a test that has passed but left something unmet."""
     __tracebackhide__ = True
-    docket = _docket_of(item)
-    # unittest.TestCase keeps its failures and skips to itself until the report is made.
-    kept = getattr(item, "_excinfo", None)
+    docket = item.stash.get(_docket, None)
+    if docket is None:
+        return
+    kept = getattr(item, "_excinfo", None)  # where unittest.TestCase keeps its failures and skips
     if kept:
         after_failure(item, kept[-1].value)
         return
     found = _judge(docket)
     if found:
-        raise EpollFindings(found, near_miss.describe_findings(found))
+        raise _as_error(docket, found)
 
 
 def after_failure(item: pytest.Item, error: BaseException) -> None:
     """Put the wire's side beside a test's failure; a skip is none."""
-    docket = _docket_of(item)
-    found = _judge(docket)
     if isinstance(error, _OUTCOMES):
         return
-    if found:
-        docket.sections.append(("epoll findings", near_miss.describe_findings(found)))
-    notes = [] if isinstance(error, AssertionError) else [note for _, note in _wire_notes(docket) if note]
+    docket = _docket_of(item)
+    try:
+        found = _judge(docket)
+    except (InternalError, WaitTimeout) as failure:  # a defect of ours, or a predicate that blocks the server's thread
+        docket.sections.append(("epoll findings", f"could not be told: {failure}"))
+    else:
+        if found:
+            docket.sections.append(("epoll findings", str(_as_error(docket, found))))
+    notes = [] if isinstance(error, AssertionError) else _wire_notes(docket)
     add_note = getattr(error, "add_note", None)  # from Python 3.11 on
     if add_note is not None:
         for note in notes:
             add_note(note)
     elif notes:
         docket.sections.append(("epoll wire", "\n".join(notes)))
+
+
+def tidy(report: pytest.TestReport, excinfo: pytest.ExceptionInfo[BaseException] | None) -> None:
+    """Mark every line of our own verdict as the error; where it was raised is of no interest, nor that this is hidden.
+
+    pytest marks only the first line of a traceback without entries, and adds a line about `--full-trace`.
+    """
+    traceback = getattr(report.longrepr, "reprtraceback", None)
+    if traceback is None or excinfo is None or not isinstance(excinfo.value, EpollFindings):
+        return
+    if traceback.extraline is not None and traceback.extraline.startswith("All traceback entries are hidden"):
+        traceback.extraline = None
+        for entry in traceback.reprentries:
+            entry.lines[:] = ["E" + line[1:] if line.startswith("    ") else line for line in entry.lines]
 
 
 def add_sections(item: pytest.Item, report: pytest.TestReport) -> None:
@@ -110,14 +151,11 @@ def add_sections(item: pytest.Item, report: pytest.TestReport) -> None:
         item.config.hook.pytest_epoll_report(server=server, lines=lines)
         title = timeline_text.title(facts)
         sections.append((f"epoll wire timeline ({title})", "\n".join(timeline_text.shorten(lines, limit))))
-    report.sections.extend(section for section in sections if section not in report.sections)
+    report.sections.extend(sections)
 
 
 def _docket_of(item: pytest.Item) -> Docket:
-    docket = item.stash.get(_docket, None)
-    if docket is None:
-        docket = item.stash[_docket] = Docket()
-    return docket
+    return item.stash.setdefault(_docket, Docket())
 
 
 def _keywords(request: pytest.FixtureRequest) -> dict[str, object]:
@@ -131,29 +169,78 @@ def _keywords(request: pytest.FixtureRequest) -> dict[str, object]:
         "seed": config.getoption("--epoll-seed"),
     }
     for marker in reversed(list(request.node.iter_markers("epoll_server"))):
+        if marker.args:
+            message = f"@pytest.mark.epoll_server takes keywords of EpollServer, not {marker.args[0]!r} by position"
+            raise UsageTypeError(message)
         keywords.update(marker.kwargs)
     return keywords
 
 
-def _judge(docket: Docket) -> list[Finding]:
+def _configure(hook: pluggy.HookRelay, server: EpollServer) -> None:
+    """Let hooks configure a server; what they register is no test's own, also if one asked for it in its body."""
+    was_in_body = phases.in_test_body()
+    phases.end_body()
+    try:
+        hook.pytest_epoll_configure(server=server)
+    finally:
+        if was_in_body:
+            phases.begin_body()
+
+
+def _stop(docket: Docket, server: EpollServer) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HandlerStillRunning)  # it is a finding here
+        try:
+            server.stop()
+        except InternalError:
+            if not docket.is_broken:
+                raise
+
+
+def _judge(docket: Docket) -> dict[EpollServer, list[Finding]]:
     docket.is_judged = True
-    docket.judged = _findings(docket)
+    try:
+        docket.judged = _findings(docket)
+    except InternalError:
+        docket.is_broken = True
+        raise
     return docket.judged
 
 
-def _findings(docket: Docket) -> list[Finding]:
-    return [finding for server in docket.servers for finding in server.findings()]
+def _findings(docket: Docket) -> dict[EpollServer, list[Finding]]:
+    """Return the servers with findings, and these."""
+    return {server: found for server in docket.servers if (found := server.findings())}
 
 
-def _traffic(docket: Docket) -> Iterator[tuple[EpollServer, list[tuple[object, ...]]]]:
+def _late(docket: Docket) -> dict[EpollServer, list[Finding]]:
+    """Return what was found only after the verdict."""
+    late = {}
+    for server, found in _findings(docket).items():
+        judged = docket.judged.get(server, ())
+        rest = [finding for finding in found if finding.kind in _LATE_KINDS and finding not in judged]
+        if rest:
+            late[server] = rest
+    return late
+
+
+def _as_error(docket: Docket, found: dict[EpollServer, list[Finding]], *, when: str = "") -> EpollFindings:
+    """Return the findings as an exception that names the server of each, if there are several."""
+    texts = [
+        (f"{server.url}: " if len(docket.servers) > 1 else "") + when + near_miss.describe_findings(findings)
+        for server, findings in found.items()
+    ]
+    return EpollFindings([finding for findings in found.values() for finding in findings], "\n\n".join(texts))
+
+
+def _traffic(docket: Docket) -> Iterator[tuple[EpollServer, list[Fact]]]:
     """Yield the servers that saw traffic in this test, whoever made them, with what they saw."""
-    servers = dict.fromkeys((*docket.servers, *running_servers()))
-    for server in servers:
-        facts = server.facts()[docket.seen.get(server, 0) :]
-        if facts:
-            yield server, facts
+    for server in dict.fromkeys((*docket.servers, *known_servers())):
+        facts = server.facts()
+        seen = docket.seen.get(server, 0)
+        new = facts[seen:] if seen <= len(facts) else facts  # fewer: the records were cleared in between
+        if new:
+            yield server, new
 
 
-def _wire_notes(docket: Docket) -> Iterator[tuple[EpollServer, str]]:
-    for server, facts in _traffic(docket):
-        yield server, timeline_text.note(facts)
+def _wire_notes(docket: Docket) -> list[str]:
+    return [note for _, facts in _traffic(docket) if (note := timeline_text.note(facts))]

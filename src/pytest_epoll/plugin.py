@@ -2,25 +2,29 @@
 
 The verdict falls in the *call* phase (F, not E): every server that our fixtures made is in the item's stash, and the
 wrapper of `pytest_runtest_call` judges them when the test has returned. What comes later, in the teardown of other
-fixtures, is judged when our own fixture ends. How, is in `_judgement`.
+fixtures, is judged when our own fixture ends. How, is in `_judgement`, which is loaded once a server is there.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_epoll._serving import phases
+from pytest_epoll._serving import phases, settings
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Generator, Iterator
     from types import ModuleType
 
+    import httpx
+
     from pytest_epoll.server import EpollServer
 
-__all__ = ("epoll_server", "epoll_server_factory")
+__all__ = ("epoll_async_client", "epoll_client", "epoll_server", "epoll_server_factory")
 
 
 @pytest.fixture
@@ -32,9 +36,27 @@ def epoll_server(epoll_server_factory: Callable[..., EpollServer]) -> EpollServe
 @pytest.fixture
 def epoll_server_factory(request: pytest.FixtureRequest) -> Iterator[Callable[..., EpollServer]]:
     """A function that takes `EpollServer`'s keywords and returns a running one: for several peers in a test."""
+    __tracebackhide__ = True
     from pytest_epoll import _judgement  # noqa: PLC0415 - a run without the fixture must not load the server
 
     yield from _judgement.serve(request)
+
+
+@pytest.fixture
+def epoll_client(epoll_server: EpollServer) -> Iterator[httpx.Client]:
+    """An `httpx.Client` whose base url is `epoll_server`'s; it asks no proxy and knows no certificate."""
+    import httpx  # noqa: PLC0415 - 60 ms, and only those who use the fixture pay them
+
+    with httpx.Client(base_url=epoll_server.url, trust_env=False, verify=_trust_nobody()) as client:
+        yield client
+
+
+@pytest.fixture
+def epoll_async_client(epoll_server: EpollServer) -> httpx.AsyncClient:
+    """An `httpx.AsyncClient` like `epoll_client`, not entered yet: `async with epoll_async_client as client:`."""
+    import httpx  # noqa: PLC0415 - as above
+
+    return httpx.AsyncClient(base_url=epoll_server.url, trust_env=False, verify=_trust_nobody())
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,8 +79,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker."""
+    """Declare the marker, and set what the ini file says about every wait."""
     config.addinivalue_line("markers", "epoll_server(**keywords): what the fixtures' EpollServer is made with")
+    _number(config, "epoll_trace_lines", int)
+    earlier = settings.wait_seconds
+    config.add_cleanup(lambda: setattr(settings, "wait_seconds", earlier))  # a run inside of a run, as with pytester
+    settings.wait_seconds = _number(config, "epoll_timeout", float)
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -72,7 +98,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """What is registered from here on is a fixture's."""
     phases.begin_setup()
-    if (judgement := _judgement_if_loaded()) is not None:
+    if (judgement := _judgement_if_needed()) is not None:
         judgement.begin(item)
     return (yield)
 
@@ -85,25 +111,57 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     try:
         result = yield
     except BaseException as error:
-        if (judgement := _judgement_if_loaded()) is not None:
+        if (judgement := _judgement_if_needed()) is not None:
             judgement.after_failure(item, error)
         raise
     finally:
-        phases.begin_setup()
-    if (judgement := _judgement_if_loaded()) is not None:
+        phases.end_body()
+    if (judgement := _judgement_if_needed()) is not None:
         judgement.after_success(item)
     return result
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Put the timeline beside a failure."""
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Put the timeline beside a failure, and forget the servers of a test that is over."""
     report = yield
-    if report.failed and (judgement := _judgement_if_loaded()) is not None:
-        judgement.add_sections(item, report)
+    if (judgement := _judgement_if_needed()) is not None:
+        if report.failed:
+            judgement.tidy(report, call.excinfo)
+            judgement.add_sections(item, report)
+        if report.when == "teardown":
+            judgement.forget(item)
     return report
 
 
-def _judgement_if_loaded() -> ModuleType | None:
-    """Return the module that judges, if any server of ours was made in this process."""
-    return sys.modules.get("pytest_epoll._judgement")
+def _judgement_if_needed() -> ModuleType | None:
+    """Return the module that judges, if a server was loaded in this process at all, by a fixture or by hand."""
+    if "pytest_epoll.server" not in sys.modules:
+        return None
+    from pytest_epoll import _judgement  # noqa: PLC0415 - see above
+
+    return _judgement
+
+
+def _trust_nobody() -> ssl.SSLContext:
+    """Return an SSL context without authorities: loading them costs 34 ms, and the server speaks plain HTTP."""
+    import ssl  # noqa: PLC0415 - 10 ms, and only those who use a client fixture pay them
+
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _number(config: pytest.Config, name: str, kind: Callable[[str], float]) -> float:
+    """Return the number that an ini option is, or end the run with a message that names it."""
+    text = config.getini(name)
+    try:
+        value = kind(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value < math.inf:
+        message = (
+            f"{name} = {text!r}: this ini option takes {'a whole number' if kind is int else 'seconds'}, from 0 on"
+        )
+        raise pytest.UsageError(message)
+    return value

@@ -16,7 +16,7 @@ from pytest_epoll._core.messages import Mishap
 from pytest_epoll._eventloop.listener import open_listening_socket
 from pytest_epoll._eventloop.poller import check_poller
 from pytest_epoll._reporting import near_miss, timeline_text
-from pytest_epoll._serving import verdict
+from pytest_epoll._serving import registry, verdict
 from pytest_epoll._serving.barrier import Barrier
 from pytest_epoll._serving.connection import Connection
 from pytest_epoll._serving.context import Reading
@@ -52,13 +52,6 @@ if TYPE_CHECKING:
 
 __all__ = ("EpollServer",)
 
-_running: weakref.WeakSet[EpollServer] = weakref.WeakSet()
-
-
-def running_servers() -> list[EpollServer]:
-    """Return every server of this process that runs, in the order of their ports."""
-    return sorted(_running, key=lambda server: server.address)
-
 
 def _viewer(server: Callable[[], EpollServer | None]) -> Callable[[RequestRecord], Request]:
     """Return what makes views for the loop thread, which must not keep a server alive that its owner has dropped."""
@@ -76,7 +69,7 @@ def _viewer(server: Callable[[], EpollServer | None]) -> Callable[[RequestRecord
 class EpollServer:
     """A real HTTP server for tests, on a thread of its own and a port of its own.
 
-    It answers from routes, records what every client did on the wire, and misbehaves on purpose::
+    It answers from routes, records what every client did on the wire, and misbehaves on purpose.
 
         with EpollServer() as server:
             server.get("/users").respond(json=[])
@@ -168,7 +161,7 @@ class EpollServer:
                 edge_triggered=self._edge_triggered,
             )
             self._address = sock.getsockname()[:2]
-            _running.add(self)
+            registry.enter(self)
         return self
 
     def stop(self) -> None:
@@ -180,7 +173,6 @@ class EpollServer:
             InternalError: the server had ended before, by a defect of pytest-epoll.
             UsageError: in a forked child, or on the server's own thread (by a predicate).
         """
-        _running.discard(self)
         for still_running in self._barrier.stop(self._let_go):
             self._journal.mishaps.append(Mishap(-1, -1, still_running.partition("\n")[0], still_running))
             warnings.warn(HandlerStillRunning(still_running), stacklevel=2)
@@ -386,7 +378,7 @@ class EpollServer:
             timeout,
             lambda: near_miss.describe_requests(n, state, self._journal.records()),
         )
-        return list(self._requests_where(lambda record: state == "head" or record.complete is not None))
+        return [request for request in self.requests if state == "head" or request.complete is not None]
 
     def wait_for_connections(self, n: int = 1, *, timeout: float = limits.WAIT_SECONDS) -> list[Connection]:
         """Return the connections, once at least `n` were accepted.

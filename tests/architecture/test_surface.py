@@ -77,7 +77,8 @@ def test_loading_the_plugin_loads_nothing_heavy():
     )
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
 
-    assert loaded == ["pytest_epoll", "pytest_epoll._serving", "pytest_epoll._serving.phases", "pytest_epoll.plugin"]
+    serving = ["pytest_epoll._serving", "pytest_epoll._serving.phases", "pytest_epoll._serving.settings"]
+    assert loaded == ["pytest_epoll", *serving, "pytest_epoll.plugin"]
 
 
 def tracked_files():

@@ -57,7 +57,7 @@ def read(pieces, *, max_head_size=MAX_HEAD, max_body_size=None, heads=None):
     reader = RequestReader(
         heads={} if heads is None else heads, max_head_size=max_head_size, max_body_size=max_body_size
     )
-    messages, taken, known = [], 0, 0
+    messages, taken = [], 0
     for data in pieces:
         start = 0
         while start < len(data):
@@ -67,8 +67,7 @@ def read(pieces, *, max_head_size=MAX_HEAD, max_body_size=None, heads=None):
             taken += end - start
             start = end
             if reader.state in (COMPLETE, FAILED):
-                messages.append({**message(reader), "size": taken - known})
-                known = taken
+                messages.append(message(reader))
                 if reader.state == FAILED:
                     return messages, taken, None
                 reader.content, reader.chunk_sizes = [], []

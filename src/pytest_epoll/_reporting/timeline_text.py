@@ -54,10 +54,11 @@ def title(facts: Sequence[Fact]) -> str:
     """Return "1 connection, 2 requests": how much a timeline is about."""
     connections = len({fact[1] for fact in facts if fact[1] >= 0})
     requests = len({(fact[1], fact[2]) for fact in facts if fact[2] >= 0})
-    return ", ".join(
-        f"{count} {noun}{'' if count == 1 else 's'}"
-        for count, noun in ((connections, "connection"), (requests, "request"))
-    )
+    return f"{_count(connections, 'connection')}, {_count(requests, 'request')}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def shorten(lines: list[str], limit: int) -> list[str]:
@@ -100,7 +101,7 @@ def _line_of(data: bytes) -> str:
 
 
 def _head(_kind: str, size: int, detail: Any, *_: Any) -> tuple[str, str, str]:
-    return ">", _line_of(detail), f"{size} bytes, {detail.count(b': ')} headers"
+    return ">", _line_of(detail), f"{size} bytes, {_count(detail.count(b': '), 'header')}"
 
 
 def _body(_kind: str, size: int, *_: Any) -> tuple[str, str, str]:

@@ -12,7 +12,9 @@ import sys
 import threading
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
+from pytest_epoll._core import limits
 from pytest_epoll._eventloop.loop import LoopBlocked, LoopEnded
+from pytest_epoll._serving import settings
 from pytest_epoll.errors import InternalError, UsageError, WaitTimeout
 
 if TYPE_CHECKING:
@@ -108,6 +110,8 @@ class Barrier:
             InternalError: the loop has ended, or hangs, by a defect of ours.
         """
         __tracebackhide__ = True
+        if isinstance(timeout, limits.Default):
+            timeout = settings.wait_seconds
         if not 0 <= timeout <= threading.TIMEOUT_MAX:
             message = f"timeout={timeout!r} is no duration; use seconds from 0 on, and not for ever"
             raise UsageError(message)

@@ -1,0 +1,31 @@
+"""The servers of this process, whoever made them: a failing test shows what each of them saw."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+if TYPE_CHECKING:
+    from pytest_epoll.server import EpollServer
+
+_known: WeakSet[EpollServer] = WeakSet()
+
+
+def enter(server: EpollServer) -> None:
+    """Know a server that has been started."""
+    _known.add(server)
+
+
+def known_servers() -> list[EpollServer]:
+    """Return every server that was started and that somebody still holds, in the order of ports.
+
+    Stopped ones, too: a `with` block has stopped its server before the failure of a test inside it is reported.
+    """
+    return sorted(_known, key=lambda server: server.address)
+
+
+def forget_stopped_servers() -> None:
+    """Know no longer those that do not run; with a restart a server enters again."""
+    for server in list(_known):
+        if server._barrier.engine is None:  # noqa: SLF001 - what "running" means
+            _known.discard(server)

@@ -1,0 +1,171 @@
+"""What stands beside a failure: the wire's side of a client's error, and the timeline."""
+
+from __future__ import annotations
+
+import pytest
+
+RESET = """
+def test_it(epoll_server, epoll_client):
+    epoll_server.get("/big").respond(content=b"x" * 4096, fault=faults.Reset(after=137))
+    epoll_client.get("/big")
+"""
+
+NOTE = "wire: c0.0 GET /big: 137 of 4137 bytes delivered, then RST (faults.Reset(after=137))"
+
+
+@pytest.mark.skipif(not hasattr(BaseException, "add_note"), reason="exceptions take notes from Python 3.11 on")
+def test_a_clients_error_carries_the_wires_side(run):
+    result = run(RESET)
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E   *httpx.ReadError: *reset by peer", f"E   *{NOTE}"])
+    assert "- epoll wire -" not in result.stdout.str()
+
+
+def test_an_exception_that_takes_no_notes_has_the_wires_side_as_a_section(run):
+    """As every exception of Python 3.10."""
+    result = run("""
+class Old(Exception):
+    add_note = None
+
+def test_it(epoll_server):
+    epoll_server.get("/big").respond(content=b"x" * 4096, fault=faults.Reset(after=137))
+    ask(epoll_server, "/big")
+    raise Old
+""")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*- epoll wire -*", NOTE, "*- epoll wire timeline*"])
+
+
+def test_a_failing_assertion_has_the_timeline_and_no_note(run):
+    result = run("""
+def test_it(epoll_server):
+    epoll_server.get("/big").respond(content=b"x" * 4096, fault=faults.Reset(after=137))
+    assert ask(epoll_server, "/big") == b"HTTP/1.1 201 Created"
+""")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*- epoll wire timeline (1 connection, 1 request) -*"])
+    assert "wire: c0.0" not in result.stdout.str()
+
+
+def test_the_timeline_tells_what_happened_in_the_order_in_which_it_did(run):
+    result = run(RESET)
+
+    result.stdout.fnmatch_lines(
+        [
+            "*- epoll wire timeline (1 connection, 1 request) -*",
+            "http://127.0.0.1:*",
+            "     0.0 ms c0     accepted from 127.0.0.1:*",
+            "* c0.0 > GET /big HTTP/1.1 * bytes, 5 headers",
+            '* c0.0   route get("/big"), test_it.py:* reply 1',
+            "* c0.0 < HTTP/1.1 200 OK * 137 of 4137 bytes",
+            "* c0.0 ! faults.Reset(after=137) * fired",
+            "* c0   < RST*",
+        ],
+        consecutive=False,
+    )
+
+
+def test_servers_made_by_hand_are_shown_running_and_stopped(run):
+    result = run("""
+def test_it():
+    running = EpollServer().start()
+    try:
+        with EpollServer() as stopped:
+            ask(running, "/one")
+            ask(stopped, "/two")
+        assert 1 == 2
+    finally:
+        running.stop()
+
+def test_inside():
+    with EpollServer() as server:
+        ask(server, "/three")
+        assert 1 == 2
+""")
+
+    result.assert_outcomes(failed=2)
+    text = result.stdout.str()
+    assert [1, 1, 1] == [text.count(f"GET /{name} HTTP/1.1") for name in ("one", "two", "three")]
+
+
+def test_a_server_of_the_module_shows_only_what_it_saw_in_this_test(run):
+    result = run("""
+@pytest.fixture(scope="module")
+def server():
+    with EpollServer() as server:
+        yield server
+
+def test_one(server):
+    ask(server, "/one")
+
+def test_two(server):
+    ask(server, "/two")
+    assert 1 == 2
+
+def test_three(server):
+    server.clear_records()
+    ask(server, "/three")
+    assert 1 == 2
+
+def test_four(server):
+    assert 1 == 2
+""")
+
+    result.assert_outcomes(passed=1, failed=3)
+    text = result.stdout.str()
+    assert [0, 1, 1] == [text.count(f"GET /{name} HTTP/1.1") for name in ("one", "two", "three")]
+    assert 2 == text.count("- epoll wire timeline")
+
+
+def test_a_passing_test_shows_nothing(run):
+    result = run(
+        """
+def test_it(epoll_server):
+    epoll_server.get("/x").respond()
+    ask(epoll_server)
+""",
+        "-rA",
+    )
+
+    result.assert_outcomes(passed=1)
+    assert "timeline" not in result.stdout.str()
+
+
+MANY = """
+def test_it(epoll_server):
+    epoll_server.get("/x").respond()
+    for _ in range(30):
+        ask(epoll_server)
+    assert 1 == 2
+"""
+
+
+def timeline_lines(result):
+    text = result.stdout.str()
+    if "- epoll wire timeline" not in text:
+        return 0
+    section = text.partition("- epoll wire timeline")[2].partition("=====")[0]
+    return len(section.splitlines()) - 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ini", "lines"),
+    [
+        ((), "", 60),
+        ((), "epoll_trace_lines = 12", 12),
+        (("--epoll-trace=auto",), "epoll_trace_lines = 12", 12),
+        (("--epoll-trace=full",), "epoll_trace_lines = 12", 30 * 7 + 1),
+        (("--epoll-trace=off",), "", 0),
+        ((), "epoll_trace_lines = 0", 30 * 7 + 1),
+    ],
+)
+def test_the_timeline_is_as_long_as_was_asked_for(run, arguments, ini, lines):
+    result = run(MANY, *arguments, ini=ini)
+
+    result.assert_outcomes(failed=1)
+    assert lines == timeline_lines(result)
+    if 0 < lines < 100:
+        result.stdout.fnmatch_lines([f"... {30 * 7 + 1 - lines + 1} lines; all of them with --epoll-trace=full"])
