@@ -17,6 +17,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pytest_epoll._core.showing import shortened, shown
+from pytest_epoll._core.summary import MISSING, Difference
+
 __all__ = ("absent", "contains", "exactly")
 
 _WIDTH = 60
@@ -109,6 +112,12 @@ def is_match(expected: object, actual: object, *, is_partial: bool = False) -> b
     return next(_differences(expected, actual, "", is_partial=is_partial), None) is None
 
 
+def differences(expected: object, actual: object) -> Iterator[Difference]:
+    """Yield every place that is different; a name that is not there is `MISSING`."""
+    for path, wanted, found in _differences(expected, actual, "", is_partial=False):
+        yield Difference(path, MISSING if wanted is absent else wanted, MISSING if found is absent else found)
+
+
 def diff(expected: object, actual: object) -> Iterator[str]:
     """Yield what is different as lines, "- name: expected" and "+ name: actual" in turn."""
     for path, wanted, found in _differences(expected, actual, "", is_partial=False):
@@ -199,17 +208,7 @@ def _is_text_match(expected: Any, actual: str) -> bool:
 
 def show(value: object) -> str:
     """Return a value on one line, as JSON where it is JSON, shortened."""
-    if isinstance(value, re.Pattern):
-        text = f"re {value.pattern!r}"
-    elif is_predicate(value):
-        text = getattr(value, "__qualname__", repr(value)).rpartition("<locals>.")[2]
-    else:
-        try:
-            text = json.dumps(value, ensure_ascii=False)
-        except (TypeError, ValueError):
-            text = repr(value)
-    text = text.encode("utf-8", "backslashreplace").decode()
-    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
+    return shortened(shown(value), _WIDTH)
 
 
 def _body_of(actual: Any, expected: object) -> object:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pytest_epoll._core.content import checked_delay
 from pytest_epoll._core.location import caller
 from pytest_epoll._core.response import ABSENT, Response
+from pytest_epoll._reporting import comparison
 from pytest_epoll._serving.async_home import find_home
 from pytest_epoll._serving.gate import Gate
 from pytest_epoll._serving.replies import as_reply
@@ -198,11 +199,7 @@ class Route:
 
     def explain(self, request: Request) -> Iterator[str]:
         """Yield how it compares with a request, a line a criterion: what is asked, and "ok" or what came instead."""
-        for criterion in self._entry.explain(request, request._record.head).criteria:  # noqa: SLF001 - one house
-            verdict = "ok" if criterion.got is None else f"got: {criterion.got}"
-            yield f"{criterion.name:<8} {criterion.expected:<28} {verdict}"
-            for line in criterion.details:
-                yield f"{'':<37} {line}"
+        yield from comparison.lines(self._entry.explain(request, request._record.head).criteria)  # noqa: SLF001
 
     @property
     def requests(self) -> Sequence[Request]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
@@ -18,6 +17,7 @@ from pytest_epoll._eventloop.poller import check_poller
 from pytest_epoll._reporting import near_miss, timeline_text
 from pytest_epoll._serving import registry, verdict
 from pytest_epoll._serving.barrier import Barrier
+from pytest_epoll._serving.closest import closest_routes
 from pytest_epoll._serving.connection import Connection
 from pytest_epoll._serving.context import Reading
 from pytest_epoll._serving.engine import Engine
@@ -156,13 +156,22 @@ class EpollServer:
                 journal=self._journal,
                 router=self._router,
                 reading=self._reading,
-                explain_unmatched=partial(near_miss.explain_among, self._router.routes, self._router.view),
+                explain_unmatched=self._explainer(),
                 poller=self._poller,
                 edge_triggered=self._edge_triggered,
             )
             self._address = sock.getsockname()[:2]
             registry.enter(self)
         return self
+
+    def _explainer(self) -> Callable[[RequestRecord], str]:
+        """Return what explains an unmatched request; it holds the router, not the server."""
+        router = self._router
+
+        def explain(record: RequestRecord) -> str:
+            return near_miss.explain(record, closest_routes(router.routes, router.view, record))
+
+        return explain
 
     def stop(self) -> None:
         """End every connection and stop serving, within a second; routes and records stay. Does nothing if stopped.

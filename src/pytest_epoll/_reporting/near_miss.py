@@ -1,53 +1,186 @@
-"""What was asked, what was expected instead: unmatched requests, findings, waits that expired."""
+"""What was asked, what was expected instead: unmatched requests, findings, waits that expired.
+
+closest: post("/v1/orders"), test_orders.py:12: headers and json differ
+  method   POST                       ok
+  path     /v1/orders                 ok
+  headers  authorization: Bearer abc  got: (absent)
+  json     {"sku": 7, "qty": 1}       got: {"sku": "7", "qty": 1}
+                                      - "sku": 7
+                                      + "sku": "7"
+would have matched: headers without authorization, json={"sku": "7", "qty": 1}
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_epoll._core.showing import as_code, count, printable, shortened
+from pytest_epoll._reporting import comparison
+from pytest_epoll._reporting.hints import hints
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Sequence
 
     from pytest_epoll._core.finding import Finding
     from pytest_epoll._core.messages import RequestRecord
-    from pytest_epoll._core.summary import RouteSummary
-    from pytest_epoll._serving.request import Request
-    from pytest_epoll._serving.route_entry import RouteEntry
+    from pytest_epoll._core.summary import Comparison, RouteSummary
 
-CLOSEST_SHOWN = 3
-"""Routes that a near miss compares: beyond three nobody reads on."""
+_LINE = 100
+"""Characters of a route or a target that a line shows."""
+
+_LISTED = 12
+"""Distinct requests that a list of what came has."""
+
+_WAITED_FOR = 20
+"""Requests that an expired wait lists."""
 
 
-def explain(record: RequestRecord, routes: Sequence[RouteSummary]) -> str:
+# -- unmatched requests --
+
+
+def explain(record: RequestRecord, compared: Comparison) -> str:
     """Return why no route answered a request: the closest routes, criterion by criterion."""
+    return "".join(f"  {line}\n" for line in _near_miss(record, compared))
+
+
+def _near_miss(record: RequestRecord, compared: Comparison) -> Iterator[str]:
+    if not compared.count:
+        yield f"no route is registered; {name_of(record)} came"
+        yield f"would have matched: {_route_for(record)}"
+        return
+    told: set[str] = set()
+    for route in compared.closest:
+        for line in _compared(route, record):
+            if not line.startswith(("would", "hint")) or line not in told:
+                yield line
+            told.add(line)
+    left = compared.count - len(compared.closest) - len(compared.others)
+    if compared.closest:
+        if left:
+            yield f"and {count(left, 'other route')}"
+        return
+    yield "the only route is not like it:" if compared.count == 1 else f"none of {compared.count} routes is like it:"
+    for text, location in compared.others:
+        yield f"  {shortened(printable(text), _LINE)}, {location}"
+    if left:
+        yield f"  and {count(left, 'other')}"
+    yield f"would have matched: {_route_for(record)}"
+
+
+def _compared(route: RouteSummary, record: RequestRecord) -> Iterator[str]:
+    reason = route.state or comparison.misses_in_words(route)
+    yield f"closest: {printable(route.text)}, {route.location}" + (f": {reason}" if reason else "")
+    yield from (f"  {line}" for line in comparison.lines(route.criteria))
+    if route.state:
+        yield "to answer more: append a reply, or leave out times= of the last one, which then repeats"
+    remedy = comparison.would_have_matched(route)
+    if remedy:
+        yield f"would have matched: {remedy}"
+    for hint in hints(route, record):
+        yield f"hint: {hint}"
+
+
+def _route_for(record: RequestRecord) -> str:
+    """Return the code of a route that would have taken a request."""
     head = record.head
-    asked = "a request without a complete head" if head is None else f"{head.method} {head.target}"
-    if not routes:
-        return f"  no route is registered; {asked} came\n"
-    closest = sorted(routes, key=lambda route: route.distance)
-    lines: list[str] = []
-    for route in closest[:CLOSEST_SHOWN]:
-        lines.append(f"  closest: {route.text}, {route.location}" + (f": {route.state}" if route.state else ""))
-        for criterion in route.criteria:
-            verdict = "ok" if criterion.got is None else f"got: {criterion.got}"
-            lines.append(f"    {criterion.name:<8} {criterion.expected:<28} {verdict}")
-            lines += [f"{'':<42}{line}" for line in criterion.details]
-    if len(routes) > CLOSEST_SHOWN:
-        lines.append(f"  and {len(routes) - CLOSEST_SHOWN} more routes")
-    return "\n".join(lines) + "\n"
+    if head is None:
+        return "nothing: the head never completed"
+    method, path = head.method.lower(), head.path or head.target
+    name = f"{method}(" if method in _SHORTCUTS else f"route({as_code(head.method)}, "
+    return f"server.{name}{as_code(path.replace('{', '{{').replace('}', '}}'))})"
 
 
-def explain_among(
-    entries: Sequence[RouteEntry], view: Callable[[RequestRecord], Request], record: RequestRecord
+_SHORTCUTS = ("get", "post", "put", "patch", "delete", "head", "options")
+"""Methods that have a method of their own at the server."""
+
+
+# -- assertions about what came --
+
+
+def describe_assertion(
+    asked: str,
+    wanted: str,
+    matched: int,
+    closest: Sequence[tuple[RequestRecord, RouteSummary]],
+    came: Sequence[RequestRecord],
 ) -> str:
-    """Return the same for the routes of a server; those without a reply are not live."""
-    request = view(record)
-    return explain(record, [entry.explain(request, record.head) for entry in entries if entry.replies])
+    """Return why `assert_requested` or `assert_not_requested` failed.
+
+    Args:
+        asked: what was asked for, as code: 'post("/v1/orders", json={"sku": 7})'.
+        wanted: how often it should have come: "at least once", "exactly 2 times", "never".
+        matched: how many requests are what was asked for.
+        closest: the requests that come closest, each beside what was asked for; those that match come first.
+        came: every request, in order of arrival.
+    """
+    times = {0: "never", 1: "once"}.get(matched, f"{matched} times")
+    lines = [f"{shortened(printable(asked), 2 * _LINE)} was requested {times}, expected {wanted}"]
+    for record, summary in closest:
+        if summary.missed:
+            lines.append(
+                f"  closest: c{record.connection}.{record.exchange} {name_of(record)}: "
+                f"{comparison.misses_in_words(summary)}"
+            )
+            lines += [f"    {line}" for line in comparison.lines(summary.criteria)]
+            lines += [f"  hint: {hint}" for hint in hints(summary, record)]
+        else:
+            lines.append(f"  matches: c{record.connection}.{record.exchange} {name_of(record)}")
+    lines += [f"  {line}" for line in what_came(came)]
+    return "\n".join(lines)
+
+
+def describe_order(expected: Sequence[str], found: int, came: Sequence[RequestRecord]) -> str:
+    """Return why `assert_requested_in_order` failed.
+
+    Args:
+        expected: what should have come, in order.
+        found: how many of them came, from the first one on.
+        came: every request, in order of arrival.
+    """
+    behind = f" after {printable(expected[found - 1])}" if found else ""
+    lines = [f"{printable(expected[found])} did not come{behind}"]
+    for place, name in enumerate(expected):
+        mark = "came" if place < found else "missing" if place == found else "not looked for"
+        lines.append(f"  {place + 1}. {printable(name):<40} {mark}")
+    lines += [f"  {line}" for line in what_came(came)]
+    return "\n".join(lines)
+
+
+def what_came(records: Sequence[RequestRecord]) -> Iterator[str]:
+    """Yield the requests, those that are alike and follow each other as one: "GET /a x3"."""
+    if not records:
+        yield "no request came"
+        return
+    runs: list[tuple[str, int]] = []
+    for record in records:
+        name = name_of(record)
+        if runs and runs[-1][0] == name:
+            runs[-1] = (name, runs[-1][1] + 1)
+        else:
+            runs.append((name, 1))
+    shown = runs if len(runs) <= _LISTED else [*runs[: _LISTED // 2], *runs[-_LISTED // 2 :]]
+    yield f"{count(len(records), 'request')} came:"
+    for place, (name, times) in enumerate(shown):
+        if len(runs) > _LISTED and place == _LISTED // 2:
+            yield f"  ... {count(len(runs) - _LISTED, 'more line', 'more lines')}"
+        yield f"  {name}" + (f" x{times}" if times > 1 else "")
+
+
+def name_of(record: RequestRecord) -> str:
+    """Return "GET /a": how a request is called in a list."""
+    head = record.head
+    return "(no complete head)" if head is None else shortened(printable(f"{head.method} {head.target}"), _LINE)
+
+
+# -- findings --
 
 
 def describe_findings(found: Sequence[Finding]) -> str:
     """Return the text of an `EpollFindings`."""
-    title = f"{len(found)} finding{'s' if len(found) != 1 else ''}"
-    return "\n\n".join((title, *(str(finding).rstrip() for finding in found)))
+    return "\n\n".join((count(len(found), "finding"), *(str(finding).rstrip() for finding in found)))
+
+
+# -- waits --
 
 
 def describe_requests(wanted: int, state: str, records: Sequence[RequestRecord]) -> str:
@@ -56,20 +189,42 @@ def describe_requests(wanted: int, state: str, records: Sequence[RequestRecord])
     there = (
         f"{ended} {'has' if ended == 1 else 'have'} ended"
         if state == "ended"
-        else f"the head of {len(records)} has come"
+        else f"the heads of {len(records)} have come"
+        if len(records) != 1
+        else "the head of 1 has come"
     )
-    return "\n".join((f"{wanted} request{'s' if wanted != 1 else ''}, {there}", *map(_progress, records)))
+    lines = [f"{count(wanted, 'request')}, {there}"]
+    if not records:
+        lines.append("  no request came")
+    left_out = max(0, len(records) - _WAITED_FOR)
+    if left_out:
+        lines.append(f"  ... {count(left_out, 'earlier request')}")
+    names = [f"c{record.connection}.{record.exchange} {name_of(record)}" for record in records[left_out:]]
+    width = max(map(len, names), default=0)
+    lines += [f"  {name:<{width}}  {progress(record)}" for name, record in zip(names, records[left_out:], strict=True)]
+    return "\n".join(lines)
 
 
-def _progress(record: RequestRecord) -> str:
+def describe_connections(wanted: int, accepted: int) -> str:
+    """Return what a wait for connections wanted, and what is there."""
+    return f"{count(wanted, 'connection')}, {accepted} {'was' if accepted == 1 else 'were'} accepted"
+
+
+def progress(record: RequestRecord) -> str:
+    """Return how far a request has come, and its answer."""
     head = record.head
-    name = f"  c{record.connection}.{record.exchange} " + (
-        "(no complete head)" if head is None else f"{head.method} {head.target}"
-    )
     if record.complete:
-        return f"{name:<28} ended"
+        status = f", answered {record.status}" if record.status and record.sent.size else ", not answered"
+        return f"ended{status}"
     if record.complete is False:
-        return f"{name:<28} {record.error}"
-    size = record.raw_size - (len(head.raw) if head is not None else 0)
-    total = f" of {head.content_length}" if head is not None and head.content_length is not None else ""
-    return f"{name:<28} head and {size}{total} body bytes received; the client is still sending or has stopped"
+        return f"broken off: {record.error}"
+    if head is None:
+        return f"{count(record.raw_size, 'byte')} of a head received"
+    size = record.raw_size - len(head.raw)
+    if head.content_length is not None:
+        body = f"{size} of {count(head.content_length, 'body byte')}"
+    else:
+        body = f"{count(size, 'body byte')}"
+    if not size and head.expects_continue and record.continued_ns is None:
+        return f"head and {body} received; the client waits for 100 Continue"
+    return f"head and {body} received; the client is still sending or has stopped"

@@ -12,9 +12,11 @@ import json as json_module
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict
 
 from pytest_epoll import match
+from pytest_epoll._core.showing import as_code
 from pytest_epoll._core.summary import Criterion
 from pytest_epoll.errors import UsageError, UsageTypeError
 
@@ -40,6 +42,9 @@ class Criteria(TypedDict, total=False):
 HEAD_CRITERIA = ("query", "headers", "cookies")
 BODY_CRITERIA = ("body", "json", "form", "where")
 NAMES = HEAD_CRITERIA + BODY_CRITERIA
+
+_DIFFERENCES = 1000
+"""Differences in a JSON that are looked for: a report shows a few and counts the rest."""
 
 
 class NotJson:
@@ -138,10 +143,11 @@ class FieldsCheck:
         for key, test in self._tests:
             values = lists.get(key, [])
             got = None if test(values) else ", ".join(values) if values else "(absent)"
-            yield Criterion(self.name, f"{key}: {_shown(self._wanted[key])}", got)
+            wanted = self._wanted[key]
+            yield Criterion(self.name, f"{key}: {_shown(wanted)}", got, field=key, wanted=wanted, found=values)
         if self._is_exact:
-            others = [f"{key}: {', '.join(lists[key])}" for key in lists if key not in self._wanted]
-            yield Criterion(self.name, "no others", "; ".join(others) or None)
+            others = [key for key in lists if key not in self._wanted]
+            yield Criterion(self.name, "no others", ", ".join(others) or None)
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -153,7 +159,7 @@ class FieldsCheck:
     __hash__ = None  # type: ignore[assignment]  # compared, never a key
 
     def __repr__(self) -> str:
-        return f"{self.name}={self._expected!r}"
+        return f"{self.name}={as_code(self._expected)}"
 
 
 class ValueCheck:
@@ -177,13 +183,17 @@ class ValueCheck:
 
     def explain(self, facets: Facets) -> Iterator[Criterion]:
         actual = self._actual(facets)
+        expected, wanted = _shown(self._expected), self._wanted
         if isinstance(actual, NotJson):
-            yield Criterion(self.name, _shown(self._expected), repr(actual))
-        elif match.is_match(self._wanted, actual):
-            yield Criterion(self.name, _shown(self._expected))
+            yield Criterion(self.name, expected, repr(actual), found=facets.body)
+        elif match.is_match(wanted, actual):
+            yield Criterion(self.name, expected)
         else:
-            details = tuple(match.diff(self._wanted, actual)) if self.name == "json" else ()
-            yield Criterion(self.name, _shown(self._expected), match.show(actual), details)
+            is_json = self.name == "json" and not match.is_predicate(wanted)
+            differences = tuple(islice(match.differences(wanted, actual), _DIFFERENCES)) if is_json else ()
+            yield Criterion(
+                self.name, expected, match.show(actual), wanted=wanted, found=actual, differences=differences
+            )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ValueCheck) and self.name == other.name and self._expected == other._expected
@@ -191,7 +201,7 @@ class ValueCheck:
     __hash__ = None  # type: ignore[assignment]  # compared, never a key
 
     def __repr__(self) -> str:
-        return f"{self.name}={match.show(self._expected) if match.is_predicate(self._expected) else self._expected!r}"
+        return f"{self.name}={as_code(self._expected)}"
 
 
 class WhereCheck:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from pytest_epoll import match
+from pytest_epoll._core.showing import count
 from pytest_epoll._core.summary import Criterion, RouteSummary
 from pytest_epoll._serving import paths, phases
 from pytest_epoll._serving.criteria import Facets, compile_criteria
@@ -29,7 +29,7 @@ class Pattern:
         UsageTypeError: an unknown criterion, or an argument of a wrong type.
     """
 
-    __slots__ = ("body_checks", "head_checks", "is_plain", "methods", "path", "text")
+    __slots__ = ("body_checks", "head_checks", "is_plain", "methods", "name", "path", "text")
 
     def __init__(self, method: object, path: object, criteria: Mapping[str, object]) -> None:
         self.methods = _checked_methods(method)  # None is every method
@@ -42,6 +42,7 @@ class Pattern:
         else:
             shown = '"*"' if self.methods is None else repr(sorted(self.methods))
             name, arguments = "route", [shown, self.path.text]
+        self.name = f"{name}({', '.join(arguments)})"  # the text without the criteria
         self.text = f"{name}({', '.join([*arguments, *map(repr, checks)])})"
 
     def takes_method(self, method: str) -> bool:
@@ -69,9 +70,12 @@ class Pattern:
         path = None if head is None else paths.subject(head)
         shown = "any" if self.methods is None else " or ".join(sorted(self.methods))
         is_method = method is not None and self.takes_method(method)
-        yield Criterion("method", shown, None if is_method else f"{method}{_hint(self.methods, method)}")
+        yield Criterion("method", shown, None if is_method else str(method), wanted=self.methods, found=method)
         is_path = path is not None and self.path.match(path) is not None
-        yield Criterion("path", self.path.text, None if is_path else match.show(path))
+        text = self.path.text
+        plain = text[1:-1] if text.startswith('"') else None
+        shown = plain or ("any" if text == "None" else text)
+        yield Criterion("path", shown, None if is_path else str(path), wanted=plain, found=path)
         facets = Facets(request)
         for check in (*self.head_checks, *self.body_checks):
             yield from check.explain(facets)
@@ -92,6 +96,7 @@ class RouteEntry:
         "is_required",
         "is_used",
         "location",
+        "name",
         "path",
         "phase",
         "priority",
@@ -107,6 +112,7 @@ class RouteEntry:
         self._pattern = pattern
         self.path = pattern.path
         self.text = pattern.text
+        self.name = pattern.name
         self.is_plain = pattern.is_plain
         self.takes_method = pattern.takes_method
         self.head_holds = pattern.head_holds
@@ -144,8 +150,16 @@ class RouteEntry:
         """Return how it compares with a request."""
         criteria = tuple(self._pattern.explain(request, head))
         is_used_up = self.cursor >= len(self.replies) and all(criterion.got is None for criterion in criteria)
-        state = f"used up, all {len(self.replies)} replies have been sent" if is_used_up else ""
-        return RouteSummary(self.text, self.location, criteria, state)
+        return RouteSummary(self.name, self.location, criteria, self._used_up() if is_used_up else "")
+
+    def _used_up(self) -> str:
+        times = sum(reply.used for reply in self.replies)
+        replies = "its one reply" if len(self.replies) == 1 else f"its {len(self.replies)} replies"
+        return f"used up: {replies} answered {count(times, 'request')}"
+
+    def misses(self, facets: Facets) -> int:
+        """Return how many criteria beside method and path do not hold: cheap, where `explain` is thorough."""
+        return sum(not check.holds(facets) for check in (*self._pattern.head_checks, *self._pattern.body_checks))
 
     def next_reply(self) -> Reply | None:
         """Return the reply whose turn it is, without using it up; None if all are used up. Loop thread only."""
@@ -164,12 +178,6 @@ class RouteEntry:
     def repeats(self, reply: Reply) -> bool:
         """Whether that reply is what every further request gets."""
         return reply.times is None and reply is self.replies[-1]
-
-
-def _hint(methods: frozenset[str] | None, method: str | None) -> str:
-    if method == "HEAD" and methods is not None and "GET" in methods:
-        return " (GET does not answer HEAD; add .head() or method=['GET', 'HEAD'])"
-    return ""
 
 
 def _checked_methods(method: object) -> frozenset[str] | None:

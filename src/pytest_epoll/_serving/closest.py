@@ -1,0 +1,198 @@
+"""Which routes are worth comparing with a request that none answered, and which requests with what was asserted.
+
+Cheap first: method and path of all, then the number of criteria that hold, and only a few are explained in full; a
+thousand routes must not make an unmatched request slow. Code of the test's that raises here (it may never have been
+asked before) makes its route a distant one, not a defect of ours.
+"""
+
+from __future__ import annotations
+
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING
+
+from pytest_epoll._core.summary import Comparison, Criterion, RouteSummary
+from pytest_epoll._serving.criteria import Facets
+from pytest_epoll._serving.paths import subject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pytest_epoll._core.messages import RequestRecord
+    from pytest_epoll._core.request_head import Head
+    from pytest_epoll._serving.request import Request
+    from pytest_epoll._serving.route_entry import Pattern, RouteEntry
+
+_SHOWN = 3
+"""Routes that are compared: beyond three nobody reads on."""
+
+_OTHERS = 6
+"""Routes that are only named, where none is close."""
+
+_COUNTED = 200
+"""Routes of the same method and path whose criteria are counted; those behind them are further away by decree."""
+
+_MEASURED = 12
+"""Paths that are measured by difflib, which takes 50 us for each: those that share most at their ends."""
+
+_AS_GOOD = 0.15
+"""How much less alike than the closest one a path may be to be shown beside it."""
+
+_ALIKE = 0.6
+"""How alike two paths are, as difflib measures it, so that one may have been meant for the other."""
+
+
+def closest_routes(
+    entries: Sequence[RouteEntry], view: Callable[[RequestRecord], Request], record: RequestRecord
+) -> Comparison:
+    """Return the live routes that come closest to a request, compared with it. Loop thread only."""
+    live = [entry for entry in entries if entry.replies]
+    head = record.head
+    if head is None or not live:
+        return Comparison(others=_named(live), count=len(live))
+    request = view(record)
+    path = subject(head)
+    with_path = [entry for entry in live if _takes_path(entry, path)]
+    with_both = [entry for entry in with_path if entry.takes_method(head.method)]
+    if with_both:
+        facets = Facets(request)
+        near = sorted(with_both[:_COUNTED], key=lambda entry: _misses(entry, facets))
+    else:
+        near = with_path or _alike(live, path, head.method)
+    summaries = [_explain(entry, request, head) for entry in near[: _MEASURED if with_both else _SHOWN]]
+    if with_both:
+        summaries.sort(key=_distance)
+    return Comparison(tuple(_worth_reading(summaries)), () if summaries else _named(live), len(live))
+
+
+def _worth_reading(summaries: list[RouteSummary]) -> list[RouteSummary]:
+    """Return those that are about as close as the closest."""
+    best = min((len(summary.missed) for summary in summaries), default=0)
+    return [summary for summary in summaries if len(summary.missed) <= best + 1][:_SHOWN]
+
+
+def closest_requests(
+    pattern: Pattern, view: Callable[[RequestRecord], Request], records: Sequence[RequestRecord]
+) -> list[tuple[RequestRecord, RouteSummary]]:
+    """Return the requests that come closest to what was asked for, each compared with it; those that match come first.
+
+    Args:
+        pattern: what was asked for.
+        view: makes of a record what criteria look at.
+        records: the requests that were read to their end.
+    """
+    ranked: list[tuple[tuple[int, int], RequestRecord]] = []
+    for record in reversed(records):  # of those that are equally close the last one
+        head = record.head
+        if head is None:
+            continue
+        path = subject(head)
+        is_path = _takes_path(pattern, path)
+        if is_path:
+            ranked.append(((0, not pattern.takes_method(head.method)), record))
+        else:
+            ranked.append(((1, -_affinity(pattern.path.text, path)), record))
+    ranked.sort(key=lambda item: item[0])
+    near = [
+        record
+        for place, ((is_other, _), record) in enumerate(ranked[:_COUNTED])
+        if not is_other or (place < _MEASURED and _likeness(pattern.path.text, _path_of(record)) >= _ALIKE)
+    ]
+    compared = [(record, _explain(pattern, view(record), record.head)) for record in near]
+    compared.sort(key=lambda item: _distance(item[1]))
+    return _distinct(compared)[:_SHOWN]
+
+
+def _path_of(record: RequestRecord) -> str:
+    return "" if record.head is None else subject(record.head)
+
+
+def _distance(summary: RouteSummary) -> tuple[bool, bool, int, int]:
+    """Return how far away: another path is further than another method, and that than the rest."""
+    missed = [criterion.name for criterion in summary.missed]
+    places = sum(len(criterion.differences) for criterion in summary.missed)
+    return "path" in missed, "method" in missed, len(missed), places
+
+
+def _distinct(
+    compared: list[tuple[RequestRecord, RouteSummary]],
+) -> list[tuple[RequestRecord, RouteSummary]]:
+    """Return those that differ from what was asked in different ways: a hundred retries are one near miss."""
+    distinct: list[tuple[RequestRecord, RouteSummary]] = []
+    for record, summary in compared:
+        if all(repr(summary.criteria) != repr(other.criteria) for _, other in distinct[:_SHOWN]):
+            distinct.append((record, summary))
+    return distinct
+
+
+def _takes_path(asking: RouteEntry | Pattern, path: str) -> bool:
+    try:
+        return asking.path.match(path) is not None
+    except Exception:  # noqa: BLE001 - a predicate of the test's
+        return False
+
+
+def _misses(entry: RouteEntry, facets: Facets) -> int:
+    try:
+        return entry.misses(facets)
+    except Exception:  # noqa: BLE001 - a predicate or an `==` of the test's
+        return len(_CRITERIA)
+
+
+_CRITERIA = ("query", "headers", "cookies", "body", "json", "form", "where")
+
+
+def _alike(entries: Sequence[RouteEntry], path: str, method: str) -> list[RouteEntry]:
+    """Return the routes whose path is like the request's, the closest first."""
+    ranked = [(_affinity(entry.path.text, path), entry.takes_method(method), -entry.index, entry) for entry in entries]
+    ranked.sort(key=lambda item: item[:3], reverse=True)
+    near = [
+        (likeness, takes_method, place, entry)
+        for _, takes_method, place, entry in ranked[:_MEASURED]
+        if (likeness := _likeness(entry.path.text, path)) >= _ALIKE
+    ]
+    near.sort(key=lambda item: item[:3], reverse=True)
+    return [entry for likeness, *_, entry in near if likeness >= near[0][0] - _AS_GOOD]
+
+
+def _affinity(text: str, path: str) -> int:
+    """Return how many letters two paths share at their beginning and at their end: a first look that costs 2 us."""
+    route, path = text.strip('"').casefold(), path.casefold()
+    first = _shared(route, path)
+    return first + _shared(route[first:][::-1], path[first:][::-1])
+
+
+def _shared(one: str, other: str) -> int:
+    """Return how many letters two texts have in common at the beginning."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:  # one[:low] is the same
+        middle = (low + high + 1) // 2
+        if one.startswith(other[low:middle], low):
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _likeness(text: str, path: str) -> float:
+    """Return how alike two paths are, from 0 to 1."""
+    route = text.strip('"')
+    if route.casefold().strip("/") == path.casefold().strip("/"):
+        return 1.0
+    if len(path) > 1 and len(route) > 1 and (route.endswith(path) or path.endswith(route)):
+        return 0.95
+    return SequenceMatcher(None, route, path, autojunk=False).ratio()
+
+
+def _explain(asking: RouteEntry | Pattern, request: Request, head: Head | None) -> RouteSummary:
+    name, location = asking.name, getattr(asking, "location", "")
+    try:
+        explained = asking.explain(request, head)
+        if isinstance(explained, RouteSummary):
+            return explained
+        return RouteSummary(name, location, tuple(explained))
+    except Exception as error:  # noqa: BLE001 - a predicate or an `==` of the test's
+        return RouteSummary(name, location, (Criterion("criteria", "to be asked", f"raised {error!r}"),))
+
+
+def _named(entries: Sequence[RouteEntry]) -> tuple[tuple[str, str], ...]:
+    return tuple((entry.text, entry.location) for entry in entries[:_OTHERS])
