@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import bodies, environment, growth, idle, lifecycle, plugin_cost, table, throughput
+from benchmarks import bodies, environment, growth, idle, lifecycle, plot, plugin_cost, table, throughput
 from benchmarks.load import LoadError
 from benchmarks.measure import QUICK, Scale
 from benchmarks.processes import ROOT, NotYet
@@ -53,6 +53,20 @@ def _rows(name: str, scale: Scale) -> Iterator[Row]:
         yield Row(name, "could not be measured", None, note=str(error))
 
 
+def _write(folder: Path, surroundings: dict[str, object], rows: list[Row]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    found = {"environment": surroundings, "rows": [row.as_json() for row in rows]}
+    (folder / "results.json").write_text(json.dumps(found, indent=1) + "\n")
+    written = ["results.json"]
+    pictures = [folder / "plot.svg", folder / "plot.png"]
+    problem = plot.draw(rows, environment.render(surroundings), pictures)
+    if problem is None:
+        written += [path.name for path in pictures]
+    else:
+        print(problem)
+    print(f"wrote {', '.join(written)} to {folder}")
+
+
 def main(words: Sequence[str]) -> int:
     """Run benchmarks; return the exit status, which is about whether they ran and never about how fast."""
     parser = _parser()
@@ -80,10 +94,7 @@ def main(words: Sequence[str]) -> int:
     surroundings["seconds"] = seconds
     print(table.summary(rows))
     print(f"took {time.monotonic() - begin:.0f} s")
-    options.results.mkdir(parents=True, exist_ok=True)
-    path = options.results / "results.json"
-    path.write_text(json.dumps({"environment": surroundings, "rows": [row.as_json() for row in rows]}, indent=1) + "\n")
-    print(f"wrote {path}")
+    _write(options.results, surroundings, rows)
     return 0 if all(row.what != "could not be measured" for row in rows) else 1
 
 

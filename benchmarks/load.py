@@ -2,7 +2,7 @@
 
 It runs in the process of `python -m benchmarks`, never in a server's. Every connection has one turn in flight: one
 request, or `pipeline` of them in one `send`. With 64 connections the server finds tens of events at each wake-up and
-never sleeps inside a round (`saturation` proves it by counting), so `epoll_wait` is shared as it is in a busy server.
+all but never sleeps inside a round (`saturation` proves it by counting), so `epoll_wait` is shared as in a busy server.
 
 Every answer is verified by its size, and the first one of a connection whole; bytes too many or too few, an early end
 and ten silent seconds raise `LoadError`.

@@ -38,6 +38,11 @@ def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Spread:
     return spread([above / below for above, below in zip(numerators, denominators, strict=True)])
 
 
+def total(*figures: Sequence[float]) -> list[float]:
+    """Return the sums of figures from the same rounds."""
+    return [sum(parts) for parts in zip(*figures, strict=True)]
+
+
 @dataclass(frozen=True)
 class Scale:
     """How much is measured: a whole run, or a short look."""
@@ -74,6 +79,7 @@ class Figures:
 
     name: str
     cpu_us: list[float] = field(default_factory=list)
+    client_us: list[float] = field(default_factory=list)
     busy: list[float] = field(default_factory=list)
     sleeps: list[float] = field(default_factory=list)
 
@@ -99,25 +105,33 @@ def interleave(subjects: Sequence[Subject], scale: Scale) -> list[Figures]:
 
 def _calibrated(subject: Subject, scale: Scale) -> int:
     """Warm a subject up; return how many turns make a round."""
-    turns, taken = 1, 0.0
+    turns = 1
     while True:
-        if subject.before is not None:
-            subject.before()
-        start_ns = time.perf_counter_ns()
-        subject.load.run(turns)
-        taken = (time.perf_counter_ns() - start_ns) / 1e9
+        # The faster of two: a pause of the machine, or what a server still had to do, must not make a round short.
+        taken = min(_seconds(subject, turns), _seconds(subject, turns))
         if taken >= scale.round_seconds / 3:
             return max(1, round(turns * scale.round_seconds / taken))
         turns *= 2 if taken > scale.round_seconds / 20 else 8
+
+
+def _seconds(subject: Subject, turns: int) -> float:
+    if subject.before is not None:
+        subject.before()
+    start_ns = time.perf_counter_ns()
+    subject.load.run(turns)
+    return (time.perf_counter_ns() - start_ns) / 1e9
 
 
 def _measure(subject: Subject, figures: Figures, turns: int) -> None:
     if subject.before is not None:
         subject.before()
     before, start_ns = subject.host.usage(), time.perf_counter_ns()
+    client_ns = time.process_time_ns()
     answers = subject.load.run(turns)
+    client_ns = time.process_time_ns() - client_ns
     after, end_ns = subject.host.usage(), time.perf_counter_ns()
     cpu_ns = after.cpu_ns - before.cpu_ns
     figures.cpu_us.append(cpu_ns / answers / 1000)
+    figures.client_us.append(client_ns / answers / 1000)
     figures.busy.append(cpu_ns / (end_ns - start_ns))
     figures.sleeps.append((after.sleeps - before.sleeps) / answers)

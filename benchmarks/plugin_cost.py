@@ -61,7 +61,7 @@ def in_a_test(scale: Scale) -> Iterator[Row]:
     note = f"wall time {wall.median:.2f} ms; an empty test: {spread(empty['cpu_us']).median:.0f} us of CPU time"
     yield Row("test", "a test that asks its epoll_server once, over an empty test", cost, "ms", "<=", 1.5, None, note)
     ratios = [(a - c) / (b - c) for a, b, c in zip(ours["cpu_us"], raw["cpu_us"], empty["cpu_us"], strict=True)]
-    what = "the same against a test with a raw loop of its own"
+    what = "that test against one with a raw loop of its own"
     note = f"the raw loop's test {_beyond(raw['cpu_us'], empty['cpu_us'], 1000).median:.2f} ms over an empty one"
     yield Row("test", what, spread(ratios), "x", "<=", None, 1.2, note)
     cost = _beyond(untouched["cpu_us"], empty["cpu_us"], 1000)

@@ -51,8 +51,8 @@ class Row:
     def cells(self) -> tuple[str, ...]:
         spread = ""
         if isinstance(self.figure, tuple):
-            spread = f"{_number(self.figure.low)}..{_number(self.figure.high)}"
-        measured = "not measured" if self.value is None else f"{_number(self.value)} {self.unit}"
+            spread = f"{number(self.figure.low)}..{number(self.figure.high)}"
+        measured = "not measured" if self.value is None else f"{number(self.value)} {self.unit}"
         return (self.what, measured, spread, self._limit(self.bar), self._limit(self.goal), self.verdict)
 
     def _limit(self, limit: float | None) -> str:
@@ -64,7 +64,8 @@ class Row:
         return {**row, "verdict": self.verdict}
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Return a figure with as many digits as mean something."""
     size = abs(value)
     if size >= 1000:
         return f"{value:,.0f}"

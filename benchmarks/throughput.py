@@ -37,7 +37,7 @@ def saturation(scale: Scale) -> Iterator[Row]:
         for figures in interleave(subjects, scale):
             what = f"sleeps of {figures.name} in 1,000 answers"
             sleeps = [count * 1000 for count in figures.sleeps]
-            yield Row("saturation", what, spread(sleeps), "", "<=", 50, 20, note=_pace(figures))
+            yield Row("saturation", what, spread(sleeps), "", note=_pace(figures))
     with Arena() as arena:
         for name, contestant in ((RAW, "raw"), (OURS, "epoll")):
             subject = arena.subject(name, contestant, counts_wakeups=True)

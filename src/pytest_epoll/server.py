@@ -69,7 +69,7 @@ def _viewer(server: Callable[[], EpollServer | None]) -> Callable[[RequestRecord
 class EpollServer:
     """A real HTTP server for tests, on a thread of its own and a port of its own.
 
-    It answers from routes, records what every client did on the wire, and misbehaves on purpose.
+    It answers from routes, records what every client did on the wire, and misbehaves on purpose::
 
         with EpollServer() as server:
             server.get("/users").respond(json=[])
@@ -387,7 +387,7 @@ class EpollServer:
             timeout,
             lambda: near_miss.describe_requests(n, state, self._journal.records()),
         )
-        return [request for request in self.requests if state == "head" or request.complete is not None]
+        return list(self._requests_where(lambda record: state == "head" or record.complete is not None))
 
     def wait_for_connections(self, n: int = 1, *, timeout: float = limits.WAIT_SECONDS) -> list[Connection]:
         """Return the connections, once at least `n` were accepted.

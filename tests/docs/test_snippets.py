@@ -5,6 +5,7 @@ A comment above a fenced block says what the block is, if it is not simply a sni
     <!-- as: conftest.py -->       a file that the next snippet needs
     <!-- file: tests/x.py -->      the text of that file of this repository
     <!-- output: tests/x.py -->    what pytest prints for it
+    <!-- tail: tests/x.py -->      the end of it: the error, and the sections below
 
 `python tests/docs/test_snippets.py` writes the outputs anew.
 """
@@ -30,7 +31,7 @@ PAGES = sorted(
     if "_build" not in path.parts
 )
 FENCED = re.compile(
-    r"(?:^<!-- (?P<role>as|file|output): (?P<path>\S+) -->\n)?"
+    r"(?:^<!-- (?P<role>as|file|output|tail): (?P<path>\S+) -->\n)?"
     r"^(?P<indent> *)(?P<fence>```+)(?P<language>\S*)(?P<argument>[^\n]*)\n(?P<text>.*?)^(?P=indent)(?P=fence) *$",
     re.MULTILINE | re.DOTALL,
 )
@@ -64,8 +65,8 @@ def blocks(page):
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 
 
-def of_role(role):
-    return [pytest.param(block, id=block.name) for block in BLOCKS if block.role == role]
+def of_roles(*roles):
+    return [pytest.param(block, id=block.name) for block in BLOCKS if block.role in roles]
 
 
 def snippets():
@@ -102,7 +103,8 @@ def passed_tests(folder):
     passed: dict[str, list[str]] = {}
     for case in ET.parse(folder / "report.xml").iter("testcase"):
         if len(case) == 0:
-            names = passed.setdefault(case.get("classname").split(".")[-1], [])
+            file = next(part for part in case.get("classname").split(".") if part.startswith("test_"))
+            names = passed.setdefault(file, [])
             names += [name for name in [case.get("name").partition("[")[0]] if name not in names]
     return passed, finished.stdout
 
@@ -134,13 +136,14 @@ def test_a_snippet_runs(tmp_path, together, name):
     assert tests == passed.get(path.stem), output
 
 
-@pytest.mark.parametrize("block", of_role("file"))
+@pytest.mark.parametrize("block", of_roles("file"))
 def test_a_file_that_is_shown_is_the_file(block):
     assert block.text == (ROOT / block.path).read_text()
 
 
-def real_output(example):
+def real_output(block):
     """Return what pytest prints for a file of this repository when it is run alone, as test_<name>.py."""
+    example = block.path
     with tempfile.TemporaryDirectory() as folder:
         name = f"test_{Path(example).name}"
         shutil.copy(ROOT / example, Path(folder, name))
@@ -148,7 +151,14 @@ def real_output(example):
     lines = [line.rstrip() for line in finished.stdout.splitlines()]
     start = next(number for number, line in enumerate(lines) if line.startswith("____"))
     end = next(number for number, line in enumerate(lines) if line.startswith("====") and "summary" in line)
-    return "\n".join(lines[start:end]) + "\n"
+    lines = lines[start:end]
+    if block.role == "tail":
+        errors = [number for number, line in enumerate(lines) if line.startswith("E  ")]
+        first = next(number for number in reversed(errors) if number - 1 not in errors)
+        sections = next(number for number, line in enumerate(lines) if number > first and line.startswith("----"))
+        error = [line for line in lines[first:sections] if line.startswith(("E  ", "    ")) or not line]
+        lines = ["\n".join(error).rstrip(), *lines[sections:]]
+    return "\n".join(lines) + "\n"
 
 
 def what_stays_the_same(text):
@@ -161,10 +171,13 @@ def what_stays_the_same(text):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("block", of_role("output"))
+@pytest.mark.parametrize("block", of_roles("output", "tail"))
 def test_a_shown_output_is_what_comes_out(block):
     """Where it is not, and the new one is better: `python tests/docs/test_snippets.py`."""
-    assert what_stays_the_same(block.text) == what_stays_the_same(real_output(block.path))
+    if "E   wire: " in block.text and sys.version_info < (3, 11):
+        pytest.skip("exceptions carry no notes before Python 3.11")
+
+    assert what_stays_the_same(block.text) == what_stays_the_same(real_output(block))
 
 
 def test_no_python_escapes():
@@ -185,8 +198,8 @@ def test_what_is_included_is_an_example_that_runs():
 
 def write_outputs_anew():
     for block in BLOCKS:
-        if block.role == "output":
-            block.page.write_text(block.page.read_text().replace(block.text, real_output(block.path)))
+        if block.role in {"output", "tail"}:
+            block.page.write_text(block.page.read_text().replace(block.text, real_output(block)))
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def read(pieces, *, max_head_size=MAX_HEAD, max_body_size=None, heads=None):
     reader = RequestReader(
         heads={} if heads is None else heads, max_head_size=max_head_size, max_body_size=max_body_size
     )
-    messages, taken = [], 0
+    messages, taken, known = [], 0, 0
     for data in pieces:
         start = 0
         while start < len(data):
@@ -67,7 +67,8 @@ def read(pieces, *, max_head_size=MAX_HEAD, max_body_size=None, heads=None):
             taken += end - start
             start = end
             if reader.state in (COMPLETE, FAILED):
-                messages.append(message(reader))
+                messages.append({**message(reader), "size": taken - known})
+                known = taken
                 if reader.state == FAILED:
                     return messages, taken, None
                 reader.content, reader.chunk_sizes = [], []

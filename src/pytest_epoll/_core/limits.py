@@ -32,6 +32,9 @@ WINDOW = 256 * 1024
 BARRIER_NS = 1_000_000_000
 """How long a barrier may go on while clients flood or thousands are active: a second, a fifth of a read's patience."""
 
+SHORTEST_BARRIER_NS = 2_000_000
+"""What is left of that after several barriers in a row that found no end: a handful of reads of every client."""
+
 STOP_BARRIER_NS = 200_000_000
 """The same for the last one, and for those before it once the server is to stop: `stop()` has one second in all."""
 

@@ -81,7 +81,8 @@ class Loop:
         self._doomed: list[socket.socket] = []
         self._watches: list[Watch] = []
         self._is_stopping = False
-        self._barrier_ns = limits.BARRIER_NS  # less once somebody wants the loop to end
+        self._barrier_ns = limits.BARRIER_NS  # what the next barrier may take; less while clients flood
+        self._most_barrier_ns = limits.BARRIER_NS  # less once somebody wants the loop to end
         self._thread_id: int | None = None
         try:
             self._mailbox = Mailbox()
@@ -161,15 +162,15 @@ class Loop:
 
     def close(self) -> None:
         """Carry out what is still posted, let everybody go who waits, release the descriptors; the loop is gone."""
-        self._barrier_ns = limits.STOP_BARRIER_NS
+        self._most_barrier_ns = limits.STOP_BARRIER_NS
         self._mailbox.refuse_more()
         while self._mail:
             self.attempt(self._mail.popleft())
         for watch in self._watches:
             watch.look()
             watch.end()
-        self._close_doomed()
         self.close_descriptors()
+        self._thread_id = None  # the system may give it to another thread now
 
     def close_descriptors(self) -> None:
         """Release every descriptor of the loop's own, and no more; a forked child calls it, too."""
@@ -239,8 +240,9 @@ class Loop:
         again only after something has happened: that the client has not read is no reason to wait.
         """
         must_ask = True
+        is_quiet = False
         rounds = Rounds(self._mailbox.fd, edge_triggered=bool(self.poller.edge))
-        while rounds.may_go_on(self._barrier_ns):
+        while rounds.may_go_on(min(self._barrier_ns, self._most_barrier_ns)):
             events = self.poller.poll(0)
             for fd, mask in events:
                 handler = self._handlers.get(fd)
@@ -254,7 +256,10 @@ class Loop:
                 must_ask = False
                 done = self._ask(len(self._questions)) or done
             if not rounds.must_go_on(events, also=done):
+                is_quiet = not (events or done)
                 break
+        # Who reads a hundred records while a client floods must not wait for as many long barriers.
+        self._barrier_ns = limits.BARRIER_NS if is_quiet else max(self._barrier_ns // 4, limits.SHORTEST_BARRIER_NS)
         self._close_doomed()
 
     # -- the doors for other threads --
@@ -274,7 +279,7 @@ class Loop:
 
     def end(self) -> None:
         """Have the loop end, after a last barrier; does nothing if it has ended. Callable from any thread."""
-        self._barrier_ns = limits.STOP_BARRIER_NS
+        self._most_barrier_ns = limits.STOP_BARRIER_NS
 
         def settle_and_stop() -> None:
             self._settle()

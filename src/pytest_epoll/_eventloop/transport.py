@@ -26,6 +26,7 @@ import errno
 import os
 import socket
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_epoll._core import clock, limits, timeline
@@ -124,23 +125,17 @@ class Transport:
         """Handle readiness; spurious calls are harmless."""
         if mask & OUT:
             self._send_rest()
-        if mask & ~OUT and self.is_open:
-            if self._may_read and not self.has_eof:
-                self._read(mask)
-            else:
-                self._look_for_goodbye(mask)
-
-    def _read(self, mask: int) -> None:
-        size = self.read_size
-        for _ in range(limits.READS_A_TURN):
+        if not (mask & ~OUT and self.is_open):
+            return
+        if self.has_eof or not self._may_read:
+            self._look_for_goodbye(mask)
+            return
+        size, reads = self.read_size, 1
+        while True:
             try:
                 data = self._recv(size)
-            except BlockingIOError:
-                if mask & ERR or not self._loop.poller.sees_hangup:  # select(2) calls an error "readable"
-                    probes.drop_errors(self.sock)
-                return
             except OSError as error:
-                self._lose(error)
+                self._on_read_error(error, mask)
                 return
             if not data:
                 self._on_eof()
@@ -152,7 +147,17 @@ class Transport:
                 return
             if len(data) < size and not mask & (RDHUP | HUP | ERR) and self._mask & RDHUP:
                 return  # no FIN stands behind it: neither has one just come, nor was one noted while reading was paused
-        self._loop.call_soon(lambda: self.on_ready(mask & ~OUT))
+            if reads == limits.READS_A_TURN:
+                # Not a closure: one would make `self` a cell of every call, which costs as much as a frame.
+                self._loop.call_soon(partial(self.on_ready, mask & ~OUT))
+                return
+            reads += 1
+
+    def _on_read_error(self, error: OSError, mask: int) -> None:
+        if not isinstance(error, BlockingIOError):
+            self._lose(error)
+        elif mask & ERR or not self._loop.poller.sees_hangup:  # select(2) calls an error "readable"
+            probes.drop_errors(self.sock)
 
     def _on_eof(self) -> None:
         if self.is_broken:
@@ -362,12 +367,12 @@ class Transport:
             OSError: the client has reset the connection.
         """
         unread = probes.unread_bytes(self.fd)
-        while unread > 0:
-            size = len(self._recv(limits.BODY_READ_SIZE))
-            if not size:
-                break
-            self.record.bytes_received += size
-            unread -= size
+        try:
+            while unread > 0 and (data := self._recv(limits.BODY_READ_SIZE)):
+                self.record.bytes_received += len(data)
+                unread -= len(data)
+        except BlockingIOError:
+            pass
         code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code or self.is_broken:
             raise OSError(code or errno.ECONNRESET, os.strerror(code or errno.ECONNRESET))

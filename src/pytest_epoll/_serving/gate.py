@@ -23,6 +23,8 @@ __all__ = ("Gate",)
 class Gate:
     """Where replies, streams and handlers wait until the test lets them go on; made by `server.gate()`.
 
+    It is given to a reply, put into a stream, or waited at in a handler::
+
         gate = server.gate()
         server.get("/slow").respond(content=b"...", gate=gate)
 

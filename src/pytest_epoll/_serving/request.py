@@ -6,12 +6,14 @@ while its body was still coming shows it whole later on.
 
 from __future__ import annotations
 
+import codecs
 import json as json_module
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from pytest_epoll._core import clock
 from pytest_epoll._core.headers import Headers, Values
+from pytest_epoll._core.request_head import split_fields
 from pytest_epoll._serving.views import seconds
 from pytest_epoll.errors import UsageError
 
@@ -19,6 +21,19 @@ if TYPE_CHECKING:
     from pytest_epoll._core.messages import RequestRecord
     from pytest_epoll._serving.connection import Connection
     from pytest_epoll._serving.views import Desk
+
+_NO_CHARSETS = frozenset(("idna", "punycode", "undefined", "raw_unicode_escape", "unicode_escape"))
+"""What Python calls encodings of text but no client can mean: some raise whatever they are told to replace."""
+
+
+def _decode(body: bytes, charset: str) -> str:
+    """Return a body as text; UTF-8 if the charset is none."""
+    try:
+        if codecs.lookup(charset).name.replace("-", "_") not in _NO_CHARSETS:
+            return body.decode(charset, "replace")
+    except LookupError:
+        pass  # unknown, or no encoding of text
+    return body.decode("utf-8", "replace")
 
 
 class Request:
@@ -152,18 +167,19 @@ class Request:
             name, _, value = parameter.strip().partition("=")
             if name.lower() == "charset":
                 charset = value.strip('"')
-        try:
-            return self.body.decode(charset, "replace")
-        except LookupError:
-            return self.body.decode("utf-8", "replace")
+        return _decode(self.body, charset)
 
     def json(self) -> object:
         """Return the body as the value that its JSON describes.
 
         Raises:
-            ValueError: the body is not JSON.
+            ValueError: the body is not JSON, or nested more deeply than Python can follow.
         """
-        return json_module.loads(self.body)
+        try:
+            return json_module.loads(self.body)
+        except RecursionError:
+            message = f"the JSON body of {self} is nested too deeply"
+            raise ValueError(message) from None
 
     def form(self) -> Values:
         """Return the body of an application/x-www-form-urlencoded request, decoded."""
@@ -172,8 +188,7 @@ class Request:
     @property
     def trailers(self) -> Headers:
         """The trailer fields of a chunked body (RFC 9112 section 7.1.2)."""
-        pairs = [line.split(b":", 1) for line in self._fresh().raw_trailers.split(b"\r\n") if line]
-        return Headers([(name, value.strip(b" \t")) for name, value in pairs])
+        return Headers(split_fields(self._fresh().raw_trailers))
 
     @property
     def chunk_sizes(self) -> tuple[int, ...]:

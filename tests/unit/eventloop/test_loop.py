@@ -182,6 +182,14 @@ def test_let_go_may_be_called_while_this_very_thread_holds_the_lock():
     running.join()
 
 
+def test_a_later_thread_with_the_same_number_is_not_taken_for_the_loops():
+    """The system gives the numbers of threads that have ended to new ones."""
+    running = Running()
+    running.stop()
+
+    assert [False] * 20 == [in_thread(running.loop.is_current_thread).result(timeout=DEADLINE) for _ in range(20)]
+
+
 # -- call --
 
 
