@@ -28,6 +28,12 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 
+html_theme = "furo"
+html_title = "pytest-epoll"
+html_theme_options = {"navigation_with_keys": True}
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
+
 nitpicky = True
 nitpick_ignore_regex = [
     # Names in prose that are no objects of ours, such as `TimeoutError` or `server.timeline`.
@@ -47,7 +53,7 @@ nitpick_ignore_regex = [
     ),
 ]
 
-MADE_BY_THE_SERVER = {"Connection", "Event", "Gate", "Headers", "Request", "Route", "Timeline", "Values"}
+HELD_ONLY = {"Connection", "Event", "Fault", "Gate", "Headers", "Request", "Route", "Timeline", "Values"}
 """Classes that users hold and never make: how they are made is nobody's business."""
 
 FIVE_QUESTIONS = re.compile(r"^(When|On the wire|The kernel|The client|Exact|Not exact): ")
@@ -67,6 +73,7 @@ GoogleDocstring._parse = parse_like_a_method
 
 
 CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)(\w?)")
+LINKED = re.compile(r"(errors\.|faults\.|match\.)?[A-Z]\w+(\.\w+)?(\(\))?")
 NAME = re.compile(r"[\w.]+(\(\))?")
 
 
@@ -75,21 +82,25 @@ def with_marked_code(app, what, name, obj, options, lines):
 
     def marked(match):
         code = " ".join(match[1].split())
+        if LINKED.fullmatch(code):
+            code = "." + code  # wherever it is
         markup = f"`{code}`" if NAME.fullmatch(code) else f"``{code}``"
         return markup + (f"\\ {match[2]}" if match[2] else "")  # the plural of a name
 
-    lines[:] = CODE.sub(marked, "\n".join(lines)).split("\n")
+    text = re.sub(r"\n +\w+: see `Response`\.(?=\n)", "", "\n".join(lines))  # one link to it is enough
+    lines[:] = CODE.sub(marked, text).split("\n")
     if name.startswith("pytest_epoll.faults."):
         lines[:] = [FIVE_QUESTIONS.sub(r"**\1:** ", line) for line in lines]
 
 
 def plain_signature(app, what, name, obj, options, signature, return_annotation):
-    """Leave out how objects are made that only the server makes, and how keywords are typed that the text explains."""
-    if what == "class" and name.rpartition(".")[2] in MADE_BY_THE_SERVER:
+    """Leave out what is nobody's business: constructors of what the server makes, fixtures' arguments, inner types."""
+    if (what == "class" and name.rpartition(".")[2] in HELD_ONLY) or name.startswith("pytest_epoll.plugin."):
         return ("", None)
     if signature is None:
         return None
-    return (re.sub(r"(\*\*\w+): ~?[\w.]*Unpack\[[^\]]*\]", r"\1", signature), return_annotation)
+    signature = re.sub(r"(\*\*\w+): ~?[\w.]*Unpack\[[^\]]*\]", r"\1", signature)
+    return (signature.replace("= ABSENT", "= ..."), return_annotation)
 
 
 def setup(app):

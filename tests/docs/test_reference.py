@@ -1,0 +1,45 @@
+"""The reference leaves nothing out."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import pytest_epoll
+from pytest_epoll import errors, faults, hookspecs, match
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = "\n".join(path.read_text() for path in sorted((ROOT / "docs" / "reference").glob("*.md")))
+WHOLE_MODULES = {"errors": errors, "hookspecs": hookspecs}
+
+
+@pytest.mark.parametrize("name", [name for name in pytest_epoll.__all__ if name[0].isupper()])
+def test_every_public_class_has_a_place(name):
+    assert f"autoclass:: pytest_epoll.{name}\n" in REFERENCE
+
+
+@pytest.mark.parametrize("name", faults.__all__)
+def test_every_fault_has_a_place(name):
+    assert re.search(rf":: pytest_epoll\.faults\.{name}$", REFERENCE, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", match.__all__)
+def test_every_pattern_has_a_place(name):
+    assert f"pytest_epoll.match.{name}\n" in REFERENCE
+
+
+@pytest.mark.parametrize("name", WHOLE_MODULES)
+def test_a_module_that_is_shown_whole_has_its_members(name):
+    assert f"automodule:: pytest_epoll.{name}\n   :members:\n" in REFERENCE
+
+
+def test_every_fixture_and_option_is_explained():
+    source = (ROOT / "src" / "pytest_epoll" / "plugin.py").read_text()
+    names = [
+        *re.findall(r'addini\(\s*"(\w+)"', source),
+        *re.findall(r'addoption\(\s*"([\w-]+)"', source),
+        *re.findall(r"^(?:async )?def (epoll_\w+)", source, re.MULTILINE),
+    ]
+
+    assert len(names) >= 9
+    assert [name for name in names if name not in REFERENCE] == []
