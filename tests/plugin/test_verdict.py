@@ -58,6 +58,22 @@ FINDINGS = {
         """,
         ['E   unfired: faults.Reset(after=1000) on get("/x"), test_it.py:*: armed but never fired'],
     ),
+    "handler": (
+        """
+        @epoll_server.get("/x").handler
+        def broken(request):
+            raise KeyError("sku")
+        assert ask(epoll_server).startswith(b"HTTP/1.1 500")
+        """,
+        ["E   handler-error: c0.0 *", "E*KeyError: 'sku'"],
+    ),
+    "predicate": (
+        """
+        epoll_server.route(path="/x", where=lambda request: request.nothing).respond()
+        assert ask(epoll_server).startswith(b"HTTP/1.1 500")
+        """,
+        ["E   handler-error: c0.0 *", "E*AttributeError: *nothing*"],
+    ),
     "malformed": (
         """
         ask(epoll_server, method="BREW")
@@ -73,8 +89,8 @@ def test_a_finding_fails_the_test_and_says_why(run, body, lines):
 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([*lines, "*epoll wire timeline*"] if "ask" in body else lines)
-    assert "Traceback" not in result.stdout.str()
-    assert "full-trace" not in result.stdout.str()
+    text = result.stdout.str()
+    assert [] == [words for words in ("full-trace", "/pytest_epoll/", "yield from") if words in text]
 
 
 def test_a_delivery_that_could_not_be_seen_fails_the_test(run, monkeypatch):
@@ -289,6 +305,55 @@ def test_it(epoll_server, late):
             "*- epoll wire timeline (1 connection, 1 request) -*",
         ]
     )
+
+
+def test_a_handler_that_raises_in_a_later_teardown_fails_there(run):
+    result = run(
+        LATE
+        + """
+@pytest.fixture
+def routes(epoll_server):
+    @epoll_server.get("/late").handler
+    def broken(request):
+        raise KeyError("sku")
+
+def test_it(epoll_server, routes, late):
+    pass
+"""
+    )
+
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["E*after the test had ended: 1 finding", "E   handler-error: c0.0 *"])
+
+
+def test_a_handler_that_does_not_end_fails_the_test_with_its_stack(run):
+    result = run(
+        """
+import threading
+
+may_end = threading.Event()
+
+@pytest.fixture(autouse=True)
+def end():
+    yield
+    may_end.set()
+
+def test_it(end, epoll_server):
+    @epoll_server.get("/x").handler
+    def stubborn(request):
+        may_end.wait(20)
+        return 200
+    from pytest_epoll.testing import RawClient
+    with RawClient(epoll_server.address) as client:
+        client.send(b"GET /x HTTP/1.1\\r\\nHost: test\\r\\n\\r\\n")
+        epoll_server.wait_for_requests()
+""",
+        "-W",
+        "error",
+    )
+
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["E   handler-error: *", "E*stubborn*"])
 
 
 def test_what_was_judged_is_not_judged_again_with_what_comes_later(run):

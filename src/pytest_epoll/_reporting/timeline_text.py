@@ -142,6 +142,7 @@ _LINES: dict[str, _Describe] = {
     timeline.DELIVERED: lambda _k, size, *_: (" ", "delivered to the client", f"{size} bytes in all") if size else None,
     timeline.PEER_READ: lambda _k, size, *_: (" ", "read by the client", f"{size} bytes in all"),
     timeline.CONTINUE_SENT: lambda *_: ("<", "HTTP/1.1 100 Continue", ""),
+    timeline.HANDLER_ERROR: lambda _k, _s, detail, *_: ("!", "handler-error", detail),
     timeline.FAULT: lambda _k, _s, detail, *_: ("!", detail[3], "fired"),
     timeline.FIN_RECEIVED: lambda *_: (">", "FIN", ""),
     timeline.RST_RECEIVED: lambda _k, _s, detail, *_: (">", "RST", detail or ""),
