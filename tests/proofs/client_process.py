@@ -52,6 +52,10 @@ class Client(RawClient):
             return total, checksum, "rst"
         return total, checksum, "fin"
 
+    def pour(self, head, size):
+        """Send a head and so many bytes, which have not all reached the server when this returns."""
+        self.send(head + b"u" * size)
+
     def upload(self, head, size):
         """Send a head and so many bytes, read the answer to its end: (error of the upload, answer, end)."""
         error = None

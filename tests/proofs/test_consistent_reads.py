@@ -272,6 +272,23 @@ def test_a_server_that_is_slow_at_writing_down_makes_no_difference(server, near_
     prove(lambda _: scene(server, near_place))
 
 
+@pytest.mark.parametrize("size", [100_000, 1_000_000, 3_000_000])
+def test_a_large_upload_is_in_the_record_whole_once_the_client_has_sent_it(server, place, prove, size):
+    """Some of it is still in the client's own buffers then, and comes as the barrier reads."""
+    server.post("/up").respond(content=b"ok")
+    head = b"POST /up HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n" % size
+
+    def scene(_):
+        with place.connect(server.address) as client:
+            client.pour(head, size)
+            connection = latest(server, client)
+            got = (connection.bytes_received, connection.requests[-1].complete)
+            client.recv_exactly(len(OK))
+        return (len(head) + size, True), got
+
+    prove(scene, share=5)
+
+
 # -- the counter-proof --
 
 PLAYS = 500
