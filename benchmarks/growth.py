@@ -119,12 +119,16 @@ def _delays(scale: Scale) -> Iterator[Row]:
 
 def _busy(scale: Scale) -> Iterator[Row]:
     with Arena() as arena:
-        hosts = [arena.host("epoll") for _ in range(2)]
-        subjects = [
-            Subject(f"{count}", host, arena.load(host, bare(), connections=count))
-            for host, count in zip(hosts, (64, BUSY), strict=True)
-        ]
-        yield _row(f"{BUSY:,} busy connections against 64", subjects, scale, 1.3, None)
+        subjects = []
+        for contestant in ("epoll", "raw"):
+            for count in (64, BUSY):
+                host = arena.host(contestant)
+                subjects.append(Subject(contestant, host, arena.load(host, bare(), connections=count)))
+        few, many, raw_few, raw_many = interleave(subjects, scale)
+        theirs = ratio(raw_many.cpu_us, raw_few.cpu_us).median
+        note = f"{few.median_us:.2f} and {many.median_us:.2f} us a request; the raw loop's grows {theirs:.2f} times"
+        what = f"{BUSY:,} busy connections against 64"
+        yield Row("growth", what, ratio(many.cpu_us, few.cpu_us), "x", "<=", 1.3, None, note)
 
 
 def _replies(scale: Scale) -> Iterator[Row]:

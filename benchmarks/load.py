@@ -1,8 +1,8 @@
 """The load: a client that keeps a server busy with as little of its own as Python allows.
 
 It runs in the process of `python -m benchmarks`, never in a server's. Every connection has one turn in flight: one
-request, or `pipeline` of them in one `send`. With 64 connections the server finds tens of events at each wake-up and
-all but never sleeps inside a round (`saturation` proves it by counting), so `epoll_wait` is shared as in a busy server.
+request, or `pipeline` of them in one `send`. As the two take turns (`arena`), a server finds all 64 connections ready
+at each wake-up, so `epoll_wait` is shared as in a busy server; `saturation` proves it by counting.
 
 Every answer is verified by its size, and the first one of a connection whole; bytes too many or too few, an early end
 and ten silent seconds raise `LoadError`.
