@@ -163,9 +163,11 @@ class Loop:
     def close(self) -> None:
         """Carry out what is still posted, let everybody go who waits, release the descriptors; the loop is gone."""
         self._most_barrier_ns = limits.STOP_BARRIER_NS
-        self._mailbox.refuse_more()
-        while self._mail:
-            self.attempt(self._mail.popleft())
+        is_refusing = False
+        while self._mail or not is_refusing:
+            while self._mail:
+                self.attempt(self._mail.popleft())
+            is_refusing = is_refusing or self._mailbox.refuse_more()
         for watch in self._watches:
             watch.look()
             watch.end()

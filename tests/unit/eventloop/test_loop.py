@@ -190,6 +190,16 @@ def test_a_later_thread_with_the_same_number_is_not_taken_for_the_loops():
     assert [False] * 20 == [in_thread(running.loop.is_current_thread).result(timeout=DEADLINE) for _ in range(20)]
 
 
+def test_a_loop_that_ends_while_somebody_is_inside_post_still_answers():
+    """A signal handler that reads the record inside its own thread's post, while another thread stops the server."""
+    running = Running()
+    with running.loop._mailbox._lock:
+        running.loop.end()
+
+        assert 3 == running.loop.call(lambda: 3, settled=True)
+    running.join()
+
+
 # -- call --
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from pytest_epoll._eventloop.mailbox import Mailbox
 from pytest_epoll._eventloop.wakeup import Wakeup
+from pytest_epoll.testing import in_thread
 
 
 def is_readable(fd):
@@ -72,7 +73,7 @@ def mailbox():
     mailbox.close()
 
 
-def test_posting_wakes_once_until_the_loop_has_looked(mailbox):
+def test_posting_wakes_and_keeps_the_order(mailbox):
     assert mailbox.post(list)
     assert mailbox.post(dict)
     assert is_readable(mailbox.fd)
@@ -81,6 +82,16 @@ def test_posting_wakes_once_until_the_loop_has_looked(mailbox):
     mailbox.post(set)
 
     assert is_readable(mailbox.fd)
+
+
+def test_a_thread_that_is_inside_post_may_post_again_and_the_loop_takes_it_without_waiting(mailbox):
+    """A signal handler does, and waits for the loop right there."""
+    with mailbox._lock:
+        mailbox.post(list)
+        in_thread(mailbox.on_wakeup, 1).result(timeout=5)
+
+        assert False is in_thread(mailbox.refuse_more).result(timeout=5)
+    assert True is mailbox.refuse_more()
 
 
 def test_a_closed_mailbox_takes_nothing_and_wakes_nobody(mailbox):
