@@ -8,8 +8,8 @@ Facts
 - A destructor may run between any two lines of *any* thread, also while that thread is inside `post`.
 
 What follows. A lock keeps the descriptor alive while it is written to, its holder may take it again, and the loop never
-waits for it: not when it takes commands, and at its end it carries out commands until it gets it. Every post wakes, also
-a loop that is awake: a flag that saved the second wake-up would be one that an interrupted post leaves set for ever.
+waits for it: not when it takes commands, and at its end it carries out commands until it gets it. Every post wakes,
+also a loop that is awake: a flag that saves the second wake-up is one that an interrupted post leaves set for ever.
 
 What it costs: 1 us a post, most of it the wake-up.
 """
