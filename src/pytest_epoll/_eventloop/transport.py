@@ -342,7 +342,7 @@ class Transport:
     def refuse(self, reason: str) -> None:
         """Reset a connection that can't be watched, and say why."""
         self._note(timeline.REFUSED, 0, reason)
-        self._reset(reason)
+        self._reset(None)
 
     def abandon(self) -> None:
         """Shut down, empty the receive queue once and close: RST if bytes were unread even then, else FIN."""
