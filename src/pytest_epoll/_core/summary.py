@@ -71,6 +71,13 @@ class RouteSummary:
         """The criteria that do not hold."""
         return tuple(criterion for criterion in self.criteria if criterion.got is not None)
 
+    @property
+    def distance(self) -> tuple[bool, bool, int, int]:
+        """How far it is from the request: another path is further away than another method, and that than the rest."""
+        missed = [criterion.name for criterion in self.missed]
+        places = sum(len(criterion.differences) for criterion in self.missed)
+        return "path" in missed, "method" in missed, len(missed), places
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_epoll._core.messages import RequestRecord
+    from pytest_epoll._core.request_head import Head
     from pytest_epoll._core.summary import Criterion, RouteSummary
 
 _TYPO = 0.75
 """How alike two segments of a path are that are taken for the same word, misspelt."""
 
 
-def hints(route: RouteSummary, record: RequestRecord) -> Iterator[str]:
+def hints(route: RouteSummary, head: Head | None = None) -> Iterator[str]:
     """Yield what is worth trying."""
     for criterion in route.missed:
         if criterion.name == "method":
@@ -23,7 +23,7 @@ def hints(route: RouteSummary, record: RequestRecord) -> Iterator[str]:
         elif criterion.name == "path" and isinstance(criterion.found, str):
             yield from _path(criterion.wanted if isinstance(criterion.wanted, str) else None, criterion.found)
         elif criterion.name in {"json", "body"}:
-            yield from _body(criterion, record)
+            yield from _body(criterion, head)
 
 
 def _method(criterion: Criterion) -> Iterator[str]:
@@ -73,8 +73,7 @@ def _unquoted(path: str) -> str:
     return unquote(path)
 
 
-def _body(criterion: Criterion, record: RequestRecord) -> Iterator[str]:
-    head = record.head
+def _body(criterion: Criterion, head: Head | None) -> Iterator[str]:
     kind = "" if head is None else head.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if criterion.name == "json" and kind == "application/x-www-form-urlencoded":
         yield "the client has sent a form: form= compares it name by name"

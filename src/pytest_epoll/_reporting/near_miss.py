@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core.showing import as_code, count, printable, shortened
+from pytest_epoll._core.summary import RouteSummary
 from pytest_epoll._reporting import comparison
 from pytest_epoll._reporting.hints import hints
 
@@ -23,10 +24,13 @@ if TYPE_CHECKING:
 
     from pytest_epoll._core.finding import Finding
     from pytest_epoll._core.messages import RequestRecord
-    from pytest_epoll._core.summary import Comparison, RouteSummary
+    from pytest_epoll._core.summary import Comparison, Criterion
 
 _LINE = 100
 """Characters of a route or a target that a line shows."""
+
+_COMPARED = 3
+"""Requests that a failing assertion compares: beyond three nobody reads on."""
 
 _LISTED = 12
 """Distinct requests that a list of what came has."""
@@ -76,7 +80,7 @@ def _compared(route: RouteSummary, record: RequestRecord) -> Iterator[str]:
     remedy = comparison.would_have_matched(route)
     if remedy:
         yield f"would have matched: {remedy}"
-    for hint in hints(route, record):
+    for hint in hints(route, record.head):
         yield f"hint: {hint}"
 
 
@@ -99,71 +103,82 @@ _SHORTCUTS = ("get", "post", "put", "patch", "delete", "head", "options")
 
 def describe_assertion(
     asked: str,
-    wanted: str,
     matched: int,
-    closest: Sequence[tuple[RequestRecord, RouteSummary]],
-    came: Sequence[RequestRecord],
+    bounds: tuple[int, int | None],
+    others: Sequence[tuple[str, tuple[Criterion, ...]]],
+    came: Sequence[str],
 ) -> str:
-    """Return why `assert_requested` or `assert_not_requested` failed.
+    """Return why an `assert_requested()` fails: what was asked, what came close, and everything that came.
 
     Args:
         asked: what was asked for, as code: 'post("/v1/orders", json={"sku": 7})'.
-        wanted: how often it should have come: "at least once", "exactly 2 times", "never".
         matched: how many requests are what was asked for.
-        closest: the requests that come closest, each beside what was asked for; those that match come first.
-        came: every request, in order of arrival.
+        bounds: how many there should have been, at the least and at the most (None: any number).
+        others: the name of each request that is worth comparing, with what was asked beside what it has.
+        came: the names of all requests, in order of arrival.
     """
-    times = {0: "never", 1: "once"}.get(matched, f"{matched} times")
-    lines = [f"{shortened(printable(asked), 2 * _LINE)} was requested {times}, expected {wanted}"]
-    for record, summary in closest:
+    happened = f"requested {_times(matched)}" if matched else "never requested"
+    lines = [f"{shortened(printable(asked), 2 * _LINE)} was {happened}, expected {_in_words(*bounds)}"]
+    compared = [RouteSummary(name, "", criteria) for name, criteria in others]
+    compared.sort(key=lambda summary: summary.distance)
+    for summary in compared[:_COMPARED]:
         if summary.missed:
-            lines.append(
-                f"  closest: c{record.connection}.{record.exchange} {name_of(record)}: "
-                f"{comparison.misses_in_words(summary)}"
-            )
+            lines.append(f"  closest: {summary.text}: {comparison.misses_in_words(summary)}")
             lines += [f"    {line}" for line in comparison.lines(summary.criteria)]
-            lines += [f"  hint: {hint}" for hint in hints(summary, record)]
+            lines += [f"    hint: {hint}" for hint in hints(summary)]
         else:
-            lines.append(f"  matches: c{record.connection}.{record.exchange} {name_of(record)}")
+            lines.append(f"  matches: {summary.text}")
     lines += [f"  {line}" for line in what_came(came)]
     return "\n".join(lines)
 
 
-def describe_order(expected: Sequence[str], found: int, came: Sequence[RequestRecord]) -> str:
-    """Return why `assert_requested_in_order` failed.
+def _in_words(least: int, most: int | None) -> str:
+    if most is None:
+        return f"at least {_times(least)}"
+    if least == most:
+        return f"exactly {_times(least)}" if least else "never"
+    return f"at most {_times(most)}" if not least else f"{least} to {most} times"
+
+
+def _times(number: int) -> str:
+    return {0: "", 1: "once", 2: "twice"}.get(number, f"{number} times")
+
+
+def describe_order(wanted: Sequence[str], place: int, came: Sequence[str]) -> str:
+    """Return why an `assert_requested_in_order()` fails: where the order breaks, and everything that came.
 
     Args:
-        expected: what should have come, in order.
-        found: how many of them came, from the first one on.
-        came: every request, in order of arrival.
+        wanted: the names of what should have come, in order.
+        place: the index of the first that did not come behind those before it.
+        came: the names of all requests, in order of arrival.
     """
-    behind = f" after {printable(expected[found - 1])}" if found else ""
-    lines = [f"{printable(expected[found])} did not come{behind}"]
-    for place, name in enumerate(expected):
-        mark = "came" if place < found else "missing" if place == found else "not looked for"
-        lines.append(f"  {place + 1}. {printable(name):<40} {mark}")
+    behind = f" behind {printable(wanted[place - 1])}" if place else ""
+    lines = [f"{printable(wanted[place])} did not come{behind}"]
+    width = max(len(printable(name)) for name in wanted)
+    for number, name in enumerate(wanted):
+        state = "came" if number < place else "missing" if number == place else "not looked for"
+        lines.append(f"  {number + 1}. {printable(name):<{width}}  {state}")
     lines += [f"  {line}" for line in what_came(came)]
     return "\n".join(lines)
 
 
-def what_came(records: Sequence[RequestRecord]) -> Iterator[str]:
+def what_came(names: Sequence[str]) -> Iterator[str]:
     """Yield the requests, those that are alike and follow each other as one: "GET /a x3"."""
-    if not records:
+    if not names:
         yield "no request came"
         return
     runs: list[tuple[str, int]] = []
-    for record in records:
-        name = name_of(record)
+    for name in names:
         if runs and runs[-1][0] == name:
             runs[-1] = (name, runs[-1][1] + 1)
         else:
             runs.append((name, 1))
     shown = runs if len(runs) <= _LISTED else [*runs[: _LISTED // 2], *runs[-_LISTED // 2 :]]
-    yield f"{count(len(records), 'request')} came:"
+    yield f"{count(len(names), 'request')} came, in order:"
     for place, (name, times) in enumerate(shown):
         if len(runs) > _LISTED and place == _LISTED // 2:
             yield f"  ... {count(len(runs) - _LISTED, 'more line', 'more lines')}"
-        yield f"  {name}" + (f" x{times}" if times > 1 else "")
+        yield f"  {shortened(printable(name), _LINE)}" + (f" x{times}" if times > 1 else "")
 
 
 def name_of(record: RequestRecord) -> str:

@@ -60,7 +60,7 @@ def closest_routes(
         near = with_path or _alike(live, path, head.method)
     summaries = [_explain(entry, request, head) for entry in near[: _MEASURED if with_both else _SHOWN]]
     if with_both:
-        summaries.sort(key=_distance)
+        summaries.sort(key=lambda summary: summary.distance)
     return Comparison(tuple(_worth_reading(summaries)), () if summaries else _named(live), len(live))
 
 
@@ -72,8 +72,8 @@ def _worth_reading(summaries: list[RouteSummary]) -> list[RouteSummary]:
 
 def closest_requests(
     pattern: Pattern, view: Callable[[RequestRecord], Request], records: Sequence[RequestRecord]
-) -> list[tuple[RequestRecord, RouteSummary]]:
-    """Return the requests that come closest to what was asked for, each compared with it; those that match come first.
+) -> list[tuple[str, tuple[Criterion, ...]]]:
+    """Return the requests that come closest to what was asked for, each with its criteria; what matches comes first.
 
     Args:
         pattern: what was asked for.
@@ -92,25 +92,20 @@ def closest_requests(
         else:
             ranked.append(((1, -_affinity(pattern.path.text, path)), record))
     ranked.sort(key=lambda item: item[0])
-    near = [
-        record
-        for place, ((is_other, _), record) in enumerate(ranked[:_COUNTED])
-        if not is_other or (place < _MEASURED and _likeness(pattern.path.text, _path_of(record)) >= _ALIKE)
-    ]
+    with_path = [record for (is_other, _), record in ranked if not is_other]
+    others = [record for (is_other, _), record in ranked if is_other][:_MEASURED]
+    alike = [record for record in others if _likeness(pattern.path.text, _path_of(record)) >= _ALIKE]
+    near = (*with_path[:_COUNTED], *alike)
     compared = [(record, _explain(pattern, view(record), record.head)) for record in near]
-    compared.sort(key=lambda item: _distance(item[1]))
-    return _distinct(compared)[:_SHOWN]
+    compared.sort(key=lambda item: item[1].distance)
+    return [
+        (f"c{record.connection}.{record.exchange} {view(record)}", summary.criteria)
+        for record, summary in _distinct(compared)[:_SHOWN]
+    ]
 
 
 def _path_of(record: RequestRecord) -> str:
     return "" if record.head is None else subject(record.head)
-
-
-def _distance(summary: RouteSummary) -> tuple[bool, bool, int, int]:
-    """Return how far away: another path is further than another method, and that than the rest."""
-    missed = [criterion.name for criterion in summary.missed]
-    places = sum(len(criterion.differences) for criterion in summary.missed)
-    return "path" in missed, "method" in missed, len(missed), places
 
 
 def _distinct(

@@ -6,6 +6,8 @@ from pytest_epoll import EpollServer, match
 from pytest_epoll._core.finding import Finding
 from pytest_epoll._core.summary import Comparison, Criterion, RouteSummary
 from pytest_epoll._reporting import near_miss
+from pytest_epoll._serving.closest import closest_requests
+from pytest_epoll._serving.route_entry import Pattern
 from pytest_epoll.testing import RawClient
 
 
@@ -296,57 +298,84 @@ def test_a_thousand_routes_are_not_explained_one_by_one():
 # -- assertions --
 
 
-def test_a_failed_assertion_says_what_came(record):
-    closest = RouteSummary(
-        'post("/b")', "", (Criterion("method", "POST", "GET", wanted=frozenset({"POST"}), found="GET"),)
-    )
-    came = [record(), record(), record(b"GET /b HTTP/1.1\r\n\r\n", connection=1), record()]
+def test_a_failed_assertion_says_what_came():
+    criteria = (Criterion("method", "POST", "GET", wanted=frozenset({"POST"}), found="GET"), Criterion("path", "/b"))
+    came = ["GET /a", "GET /a", "GET /b", "GET /a"]
 
-    text = near_miss.describe_assertion('post("/b")', "at least once", 0, [(came[2], closest)], came)
+    text = near_miss.describe_assertion('post("/b")', 0, (1, None), [("c1.0 GET /b", criteria)], came)
 
     assert text.splitlines() == [
-        'post("/b") was requested never, expected at least once',
+        'post("/b") was never requested, expected at least once',
         "  closest: c1.0 GET /b: method differs",
         "    method   POST  got: GET",
-        "  hint: a GET where POST was meant: did the client follow a 301, 302 or 303?",
-        "  4 requests came:",
+        "    path     /b    ok",
+        "    hint: a GET where POST was meant: did the client follow a 301, 302 or 303?",
+        "  4 requests came, in order:",
         "    GET /a x2",
         "    GET /b",
         "    GET /a",
     ]
 
 
-def test_an_assertion_that_nothing_came_lists_what_did(record):
-    matching = RouteSummary('get("/a")', "", (Criterion("method", "GET"),))
+def test_an_assertion_that_nothing_came_lists_what_did():
+    others = [("c0.0 GET /a", (Criterion("method", "GET"),))]
 
-    text = near_miss.describe_assertion('get("/a")', "never", 2, [(record(), matching)], [record(), record()])
+    text = near_miss.describe_assertion('get("/a")', 2, (0, 0), others, ["GET /a", "GET /a"])
 
     assert text.splitlines() == [
-        'get("/a") was requested 2 times, expected never',
+        'get("/a") was requested twice, expected never',
         "  matches: c0.0 GET /a",
-        "  2 requests came:",
+        "  2 requests came, in order:",
         "    GET /a x2",
     ]
 
 
-def test_a_long_list_of_requests_is_cut_in_the_middle(record):
-    came = [record(b"GET /%d HTTP/1.1\r\n\r\n" % number) for number in range(40)]
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [
+        ((1, None), "at least once"),
+        ((2, None), "at least twice"),
+        ((3, 3), "exactly 3 times"),
+        ((0, 2), "at most twice"),
+        ((1, 2), "1 to 2 times"),
+    ],
+)
+def test_how_often_is_said_in_words(bounds, words):
+    text = near_miss.describe_assertion('get("/a")', 0, bounds, [], [])
 
-    lines = list(near_miss.what_came(came))
+    assert text == f'get("/a") was never requested, expected {words}\n  no request came'
 
-    assert lines[0] == "40 requests came:"
+
+def test_the_closest_requests_are_found_among_many():
+    with EpollServer() as server:
+        server.route().respond()
+        with RawClient(server.address) as client:
+            for target in (*["/v1/orders"] * 50, "/v1/order", "/other"):
+                client.send(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n" % target.encode())
+            requests = server.wait_for_requests(52)
+        pattern = Pattern("GET", "/v1/orders", {})
+
+        closest = closest_requests(pattern, server._router.view, [request._record for request in requests])
+
+    assert [name for name, _ in closest] == ["c0.49 POST /v1/orders", "c0.50 POST /v1/order"]
+
+
+def test_a_long_list_of_requests_is_cut_in_the_middle():
+    lines = list(near_miss.what_came([f"GET /{number}" for number in range(40)]))
+
+    assert lines[0] == "40 requests came, in order:"
     assert lines[6:9] == ["  GET /5", "  ... 28 more lines", "  GET /34"]
 
 
-def test_an_order_that_was_not_kept_says_what_is_missing(record):
-    text = near_miss.describe_order(["GET /a", "GET /b", "GET /c"], 1, [record()])
+def test_an_order_that_was_not_kept_says_what_is_missing():
+    text = near_miss.describe_order(["GET /a", "GET /b", "GET /c"], 1, ["GET /a"])
 
     assert text.splitlines() == [
-        "GET /b did not come after GET /a",
-        "  1. GET /a                                   came",
-        "  2. GET /b                                   missing",
-        "  3. GET /c                                   not looked for",
-        "  1 request came:",
+        "GET /b did not come behind GET /a",
+        "  1. GET /a  came",
+        "  2. GET /b  missing",
+        "  3. GET /c  not looked for",
+        "  1 request came, in order:",
         "    GET /a",
     ]
 
