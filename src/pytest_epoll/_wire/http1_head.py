@@ -20,19 +20,19 @@ from pytest_epoll._core.request_head import Head
 if TYPE_CHECKING:
     from typing import Final
 
-REQUEST_LINE: Final = re.compile(
-    rb"(?:\r\n)*(?P<method>[!#$%&'*+\-.^_`|~0-9A-Za-z]+) (?P<target>[^ \r\n]+) "
-    rb"(?P<protocol>[A-Z]+)/(?P<version>[0-9]\.[0-9])\r\n"
-)
-"""RFC 9112 section 3, empty lines before it included (section 2.2); single spaces, and lines end with CRLF."""
+REQUEST_LINE: Final = re.compile(rb"(?:\r\n)*([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^ \r\n]+) ([A-Z]+)/([0-9]\.[0-9])\r\n")
+"""RFC 9112 section 3, empty lines before it included (section 2.2): method, target, protocol, version."""
+
+_FIELDS = re.compile(rb"\r\n(host|content-length|transfer-encoding|connection|expect):([^\r]*)").findall
+"""The fields that matter for every request, in a lower-cased head."""
 
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+\-.]*://([^/?#]*)")
-_REG_NAME = rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})"
-_LITERAL = rb"\[[A-Za-z0-9\-._~!$&'()*+,;=:%]+\]"
-_HOST = re.compile(rb"(?:" + _LITERAL + rb"|" + _REG_NAME + rb"*)(?::[0-9]*)?")
+_REG_NAME = r"(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})"
+_LITERAL = r"\[[A-Za-z0-9\-._~!$&'()*+,;=:%]+\]"
+_HOST = re.compile(rf"(?:{_LITERAL}|{_REG_NAME}*)(?::[0-9]*)?".encode())
 """RFC 9110 section 7.2: uri-host [ ":" port ], both of which may be empty."""
 
-_AUTHORITY_FORM = re.compile(rb"(?:" + _LITERAL + rb"|" + _REG_NAME + rb"+):0*([1-9][0-9]{0,4})")
+_AUTHORITY_FORM = re.compile(rf"(?:{_LITERAL}|{_REG_NAME}+):0*([1-9][0-9]{{0,4}})")
 _LAST_PORT = 65535
 
 Problem = tuple[int, str, "str | None"]
@@ -45,20 +45,46 @@ def parse_head(raw: bytes) -> Head:
     Raises:
         ValueError: the request line is not well formed.
     """
+    return examine_head(raw)[0]
+
+
+def examine_head(raw: bytes) -> tuple[Head, Problem | None]:
+    """Return what `parse_head` returns, and what RFC 9112 has against a head that llhttp lets pass, or None.
+
+    Raises:
+        ValueError: the request line is not well formed.
+    """
     match = REQUEST_LINE.match(raw)
     if match is None:
         message = f"not a request head: {raw[:80]!r}"
         raise ValueError(message)
-    method = match["method"].decode("latin-1")
-    target = match["target"].decode("latin-1")
-    http_version = match["version"].decode()
+    raw_method, raw_target, _, raw_version = match.groups()
+    method = raw_method.decode("latin-1")
+    target = raw_target.decode("latin-1")
+    http_version = raw_version.decode()
     path, raw_query = _split_target(method, target)
-    lowered = raw.lower()
+    hosts: list[bytes] = []
+    codings: list[bytes] = []
+    connection: list[bytes] = []
+    expectations: list[bytes] = []
+    length: int | None = None
+    chunked = False
+    for name, value in _FIELDS(raw.lower()):
+        if name == b"host":
+            hosts.append(value.strip(b" \t"))
+        elif name == b"content-length":
+            length = _number(value)
+        elif name == b"connection":
+            connection += _members(value)
+        elif name == b"expect":
+            expectations += _members(value)
+        else:
+            chunked = True
+            codings += _members(value)
     keep_alive = http_version == "1.1"
-    if connection := _tokens(lowered, b"\r\nconnection:"):
+    if connection:
         keep_alive = b"close" not in connection and (keep_alive or b"keep-alive" in connection)
-    length = _value(lowered, b"\r\ncontent-length:")
-    return Head(
+    head = Head(
         raw,
         method=method,
         target=target,
@@ -66,35 +92,45 @@ def parse_head(raw: bytes) -> Head:
         raw_query=raw_query,
         http_version=http_version,
         keep_alive=keep_alive,
-        content_length=None if length is None else _number(length),
-        chunked=b"\r\ntransfer-encoding:" in lowered,
-        expects_continue=http_version == "1.1" and b"100-continue" in _tokens(lowered, b"\r\nexpect:"),
+        content_length=length,
+        chunked=chunked,
+        expects_continue=http_version == "1.1" and b"100-continue" in expectations,
     )
+    problem = _find_host_problem(head, hosts) or _find_target_problem(head)
+    if chunked and problem is None:
+        problem = _find_coding_problem(head, codings)
+    return head, problem
 
 
-def find_problem(head: Head) -> Problem | None:
-    """Return what RFC 9112 has against a head that llhttp lets pass, or None."""
-    lowered = head.raw.lower()
-    hosts = _values(lowered, b"\r\nhost:")
-    if len(hosts) > 1 or (not hosts and head.http_version == "1.1"):
-        how = f"has {len(hosts)} Host fields" if hosts else "has no Host"
-        return 400, f"malformed: an HTTP/{head.http_version} request {how} (RFC 9112 section 3.2)", None
-    if hosts and not _HOST.fullmatch(hosts[0]):
+def _find_host_problem(head: Head, hosts: list[bytes]) -> Problem | None:
+    """Return what RFC 9112 section 3.2 has against the Host fields."""
+    if len(hosts) == 1:
+        if _HOST.fullmatch(hosts[0]):
+            return None
         return 400, f"malformed: Host is not 'host' or 'host:port': {hosts[0][:80]!r} (RFC 9112 section 3.2)", None
+    if not hosts and head.http_version != "1.1":
+        return None
+    how = f"has {len(hosts)} Host fields" if hosts else "has no Host"
+    return 400, f"malformed: an HTTP/{head.http_version} request {how} (RFC 9112 section 3.2)", None
+
+
+def _find_target_problem(head: Head) -> Problem | None:
+    """Return what RFC 9110 has against the target: CONNECT needs a port, a url needs a host."""
+    target = head.target
     if head.method == "CONNECT":
-        port = _AUTHORITY_FORM.fullmatch(head.target.encode("latin-1"))
+        port = _AUTHORITY_FORM.fullmatch(target)
         if port is None or int(port[1]) > _LAST_PORT:
-            return 400, f"malformed: CONNECT wants 'host:port', not {head.target[:80]!r} (RFC 9110 section 9.3.6)", None
-    elif (absolute := _ABSOLUTE.match(head.target)) and not absolute[1]:
-        return 400, f"malformed: the target names no host: {head.target[:80]!r} (RFC 9110 section 4.2.1)", None
-    return _find_coding_problem(head, lowered) if head.chunked else None
+            return 400, f"malformed: CONNECT wants 'host:port', not {target[:80]!r} (RFC 9110 section 9.3.6)", None
+    elif target[0] != "/" and (absolute := _ABSOLUTE.match(target)) and not absolute[1]:
+        return 400, f"malformed: the target names no host: {target[:80]!r} (RFC 9110 section 4.2.1)", None
+    return None
 
 
-def _find_coding_problem(head: Head, lowered: bytes) -> Problem | None:
+def _find_coding_problem(head: Head, codings: list[bytes]) -> Problem | None:
     """Return what RFC 9112 section 6.1 has against the transfer codings."""
     if head.http_version == "1.0":
         return 400, "malformed: Transfer-Encoding in an HTTP/1.0 request (RFC 9112 section 6.1)", None
-    codings = [coding for coding in _tokens(lowered, b"\r\ntransfer-encoding:") if coding]
+    codings = [coding for coding in codings if coding]
     if b"chunked" in codings[:-1]:
         return 400, "malformed: chunked is not the last transfer coding (RFC 9112 section 6.1)", None
     for coding in codings:
@@ -118,28 +154,14 @@ def _split_target(method: str, target: str) -> tuple[str, str]:
     return (unquote(path, errors="surrogateescape") if "%" in path else path), query
 
 
-def _number(digits: bytes) -> int | None:
+def _number(value: bytes) -> int | None:
     """Return the number; None for what is none. Python refuses to read 4,301 digits, even if all but one are zeros."""
+    digits = value.strip(b" \t")
     if not digits.isdigit():
         return None
     return int(digits.lstrip(b"0")[:20] or b"0")  # llhttp has refused what needs more than 64 bits
 
 
-def _value(lowered: bytes, name: bytes) -> bytes | None:
-    """Return the first value of a field in a lower-cased head; `name` is b"\\r\\nname:"."""
-    at = lowered.find(name)
-    if at < 0:
-        return None
-    begin = at + len(name)
-    return lowered[begin : lowered.index(b"\r\n", begin)].strip(b" \t")
-
-
-def _values(lowered: bytes, name: bytes) -> list[bytes]:
-    if name not in lowered:
-        return []
-    return [part.partition(b"\r\n")[0].strip(b" \t") for part in lowered.split(name)[1:]]
-
-
-def _tokens(lowered: bytes, name: bytes) -> list[bytes]:
-    """Return the members of a comma-separated field (RFC 9110 section 5.6.1), however many lines it has."""
-    return [token.strip(b" \t") for value in _values(lowered, name) for token in value.split(b",")]
+def _members(value: bytes) -> list[bytes]:
+    """Return the members of a comma-separated field (RFC 9110 section 5.6.1)."""
+    return [member.strip(b" \t") for member in value.split(b",")]

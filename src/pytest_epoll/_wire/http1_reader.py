@@ -31,7 +31,7 @@ import httptools
 
 from pytest_epoll._core.limits import HEADS_REMEMBERED
 from pytest_epoll._wire.framing import ChunkWalker
-from pytest_epoll._wire.http1_head import REQUEST_LINE, find_problem, parse_head
+from pytest_epoll._wire.http1_head import REQUEST_LINE, examine_head
 
 if TYPE_CHECKING:
     from typing import Final
@@ -257,16 +257,17 @@ class RequestReader:
         if self._line_end >= 0:
             return True
         begin = self._begin
-        method = _TOKEN.match(raw, begin, begin + _METHOD_SIZE + 1)
-        assert method is not None  # it matches nothing, too
-        size = method.end() - begin
+        token_match = _TOKEN.match(raw, begin, begin + _METHOD_SIZE + 1)
+        assert token_match is not None  # it matches nothing, too
+        end = token_match.end()
+        size = end - begin
         if size > _METHOD_SIZE:
             token = raw[begin : begin + _METHOD_SIZE].decode("latin-1")
             self._fail(501, f"the method {token!r}... is not known", token)
             return False
-        behind = bytes(raw[method.end() : method.end() + 2])
+        behind = bytes(raw[end : end + 2])
         if not ((size and behind[:1] == b" ") or behind in (b"", b"\r", b"\r\n") or behind[:1] == b"\n"):
-            shown = bytes(raw[begin : method.end() + 1])
+            shown = bytes(raw[begin : end + 1])
             self._fail(400, f"malformed: the request line does not begin with a method: {shown!r}")
             return False
         newline = raw.find(b"\n", max(begin, known))
@@ -277,11 +278,12 @@ class RequestReader:
         if match is None:
             self._fail(400, f"malformed: the request line is not 'method target HTTP/version': {line[begin:][:80]!r}")
             return False
-        if match["protocol"] != b"HTTP":
-            self._fail(400, f"malformed: the protocol is {match['protocol'].decode()[:80]}, not HTTP")
+        method, target, protocol, version = match.groups()
+        if protocol != b"HTTP":
+            self._fail(400, f"malformed: the protocol is {protocol.decode()[:80]}, not HTTP")
             return False
         self._line_end = newline + 1
-        return self._show_request_line(match["method"], match["target"], match["version"])
+        return self._show_request_line(method, target, version)
 
     def _show_request_line(self, method: bytes, target: bytes, version: bytes) -> bool:
         """Show the request line to llhttp, with a method and a version that it knows."""
@@ -313,12 +315,13 @@ class RequestReader:
         if not validator.progress.has_head:
             self._fail(400, "malformed: the head does not end where its blank line is")
             return
-        head = self.head = parse_head(raw)
+        self.head, problem = examine_head(raw)
+        head = self.head
         if head.http_version not in ("1.0", "1.1"):
             self._fail(505, f"HTTP/{head.http_version} is not spoken here", head.http_version)
         elif self._is_strange:
             self._fail(501, f"the method {head.method!r} is not known", head.method)
-        elif (problem := find_problem(head)) is not None:
+        elif problem is not None:
             self._fail(*problem)
         elif validator.objection:
             self._fail(400, validator.objection)  # to the transfer coding, where our words are no better
@@ -374,7 +377,7 @@ def _read_head(raw: bytes) -> Head | None:
     if not (validator.accepts(raw) and validator.progress.has_head):
         return None
     match = REQUEST_LINE.match(raw)
-    if match is None or match["protocol"] != b"HTTP" or match["version"] not in _VERSIONS or match["method"] == b"PRI":
+    if match is None or match[3] != b"HTTP" or match[4] not in _VERSIONS or match[1] == b"PRI":
         return None
-    head = parse_head(raw)
-    return head if find_problem(head) is None else None
+    head, problem = examine_head(raw)
+    return head if problem is None else None
