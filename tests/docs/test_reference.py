@@ -1,6 +1,8 @@
 """The reference leaves nothing out."""
 
+import inspect
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -43,3 +45,16 @@ def test_every_fixture_and_option_is_explained():
 
     assert len(names) >= 9
     assert [name for name in names if name not in REFERENCE] == []
+
+
+def examples_in_docstrings():
+    """Yield the indented blocks behind a double colon in the docstrings of public classes."""
+    for name in pytest_epoll.__all__:
+        for line in re.finditer(r"::\n\n((?: {4}.*\n|\n)+)", inspect.getdoc(getattr(pytest_epoll, name)) or ""):
+            yield pytest.param(textwrap.dedent(line[1]), id=name)
+
+
+@pytest.mark.parametrize("example", list(examples_in_docstrings()))
+def test_examples_in_docstrings_run(example, epoll_server):
+    epoll_server.allow("unused")
+    exec(example, {**vars(pytest_epoll), "EpollServer": pytest_epoll.EpollServer, "server": epoll_server})

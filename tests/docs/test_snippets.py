@@ -153,11 +153,10 @@ def real_output(block):
     end = next(number for number, line in enumerate(lines) if line.startswith("====") and "summary" in line)
     lines = lines[start:end]
     if block.role == "tail":
-        errors = [number for number, line in enumerate(lines) if line.startswith("E  ")]
+        errors = [number for number, line in enumerate(lines) if line == "E" or line.startswith("E  ")]
         first = next(number for number in reversed(errors) if number - 1 not in errors)
         sections = next(number for number, line in enumerate(lines) if number > first and line.startswith("----"))
-        error = [line for line in lines[first:sections] if line.startswith(("E  ", "    ")) or not line]
-        lines = ["\n".join(error).rstrip(), *lines[sections:]]
+        lines = [*(lines[number] for number in errors if number >= first), *lines[sections:]]
     return "\n".join(lines) + "\n"
 
 
@@ -199,7 +198,9 @@ def test_what_is_included_is_an_example_that_runs():
 def write_outputs_anew():
     for block in BLOCKS:
         if block.role in {"output", "tail"}:
-            block.page.write_text(block.page.read_text().replace(block.text, real_output(block)))
+            output = real_output(block)
+            if what_stays_the_same(output) != what_stays_the_same(block.text):
+                block.page.write_text(block.page.read_text().replace(block.text, output))
 
 
 if __name__ == "__main__":
