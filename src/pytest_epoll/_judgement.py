@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,7 +23,14 @@ import pytest
 from pytest_epoll._reporting import near_miss, timeline_text
 from pytest_epoll._serving import phases
 from pytest_epoll._serving.registry import forget_stopped_servers, known_servers
-from pytest_epoll.errors import EpollFindings, HandlerStillRunning, InternalError, UsageTypeError, WaitTimeout
+from pytest_epoll.errors import (
+    EpollFindings,
+    HandlerStillRunning,
+    InternalError,
+    UsageError,
+    UsageTypeError,
+    WaitTimeout,
+)
 from pytest_epoll.server import EpollServer
 
 if TYPE_CHECKING:
@@ -32,6 +40,8 @@ if TYPE_CHECKING:
 
     from pytest_epoll._core.finding import Finding
     from pytest_epoll._core.timeline import Fact
+
+_PACKAGE = str(Path(__file__).parent) + "/"
 
 _LATE_KINDS = frozenset(("unmatched", "handler-error"))
 """What still fails a test when it happens after the verdict; unused routes are judged once."""
@@ -126,13 +136,28 @@ def after_failure(item: pytest.Item, error: BaseException) -> None:
         docket.sections.append(("epoll wire", "\n".join(notes)))
 
 
+def hide_our_frames(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+    """Let the traceback of a mistake end at the call that the test made: what is behind it is our business.
+
+    pytest asks each frame, its locals and then its globals, whether it is to be hidden.
+    """
+    if isinstance(excinfo.value, UsageError):
+        for entry in excinfo.traceback:
+            if str(entry.path).startswith(_PACKAGE):
+                entry.frame.f_globals.setdefault("__tracebackhide__", _is_mistake)
+
+
+def _is_mistake(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
+    return isinstance(excinfo.value, UsageError)
+
+
 def tidy(report: pytest.TestReport, excinfo: pytest.ExceptionInfo[BaseException] | None) -> None:
-    """Mark every line of our own verdict as the error; where it was raised is of no interest, nor that this is hidden.
+    """Mark every line of our verdict, or of a mistake in a marker, as the error; that it is hidden is of no interest.
 
     pytest marks only the first line of a traceback without entries, and adds a line about `--full-trace`.
     """
     traceback = getattr(report.longrepr, "reprtraceback", None)
-    if traceback is None or excinfo is None or not isinstance(excinfo.value, EpollFindings):
+    if traceback is None or excinfo is None or not isinstance(excinfo.value, (EpollFindings, UsageError)):
         return
     if traceback.extraline is not None and traceback.extraline.startswith("All traceback entries are hidden"):
         traceback.extraline = None

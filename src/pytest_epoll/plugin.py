@@ -126,6 +126,8 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Put the timeline beside a failure, and forget the servers of a test that is over."""
+    if call.excinfo is not None and (judgement := _judgement_if_needed()) is not None:
+        judgement.hide_our_frames(call.excinfo)
     report = yield
     if (judgement := _judgement_if_needed()) is not None:
         if report.failed:

@@ -169,3 +169,29 @@ def test_the_timeline_is_as_long_as_was_asked_for(run, arguments, ini, lines):
     assert lines == timeline_lines(result)
     if 0 < lines < 100:
         result.stdout.fnmatch_lines([f"... {30 * 7 + 1 - lines + 1} lines; all of them with --epoll-trace=full"])
+
+
+@pytest.mark.parametrize(
+    "mistake", ['epoll_server.get("/x?y=1")', 'epoll_server.get("/x", quer={})', 'epoll_server.get("/x").respond(99)']
+)
+def test_the_traceback_of_a_mistake_ends_at_the_call_that_the_test_made(run, mistake):
+    result = run(f"""
+def test_it(epoll_server):
+    {mistake}
+""")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f">   *{mistake}", "E   *pytest_epoll.errors.Usage*Error: *", "test_it.py:*Error"])
+    assert "src/pytest_epoll" not in result.stdout.str()
+
+
+def test_a_mistake_in_a_marker_has_no_traceback_at_all(run):
+    result = run("""
+@pytest.mark.epoll_server(strict={"unsued"})
+def test_it(epoll_server):
+    pass
+""")
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["E   *pytest_epoll.errors.UsageError: *'unsued'*"])
+    assert "hidden" not in result.stdout.str()

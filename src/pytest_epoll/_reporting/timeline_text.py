@@ -94,9 +94,13 @@ def note(facts: Sequence[Fact]) -> str:
 
 
 def _line_of(data: bytes) -> str:
-    """Return the first line of bytes, with everything that is no printable ASCII escaped."""
-    first = data.split(b"\r\n", 1)[0]
-    text = first.decode("latin-1").encode("unicode_escape").decode("ascii")
+    """Return the first line of bytes, shortened and escaped."""
+    return _escaped(data.split(b"\r\n", 1)[0])
+
+
+def _escaped(data: bytes) -> str:
+    """Return bytes with everything that is no printable ASCII escaped, shortened."""
+    text = data.decode("latin-1").encode("unicode_escape").decode("ascii")
     return text if len(text) <= _WIDTH else text[: _WIDTH - 3] + "..."
 
 
@@ -119,9 +123,14 @@ def _matched(_kind: str, _size: int, detail: Any, _due: int, _sent: int, routes:
 
 def _sent_line(_kind: str, size: int, detail: Any, due: int, sent: int, _routes: Any) -> tuple[str, str, str]:
     is_first = sent == size
-    what = _line_of(detail) if is_first else f"... {_line_of(detail)}"
+    what = _line_of(detail) if is_first else f"... {_escaped(detail)}"
     of = f" of {due}" if due and sent != due else ""
     return "<", what[:_WIDTH], f"{sent}{of} bytes"
+
+
+def _gate(_kind: str, _size: int, detail: Any, *_: Any) -> tuple[str, str, str]:
+    name, what = detail
+    return " ", f"waits at {name}" if what == "reached" else f"{name} was opened", ""
 
 
 def _plain(kind: str, size: int, detail: Any, *_: Any) -> tuple[str, str, str]:
@@ -142,7 +151,12 @@ _LINES: dict[str, _Describe] = {
     timeline.DELIVERED: lambda _k, size, *_: (" ", "delivered to the client", f"{size} bytes in all") if size else None,
     timeline.PEER_READ: lambda _k, size, *_: (" ", "read by the client", f"{size} bytes in all"),
     timeline.CONTINUE_SENT: lambda *_: ("<", "HTTP/1.1 100 Continue", ""),
-    timeline.HANDLER_ERROR: lambda _k, _s, detail, *_: ("!", "handler-error", detail),
+    timeline.SEND_BLOCKED: lambda _k, size, *_: (" ", "blocked: the client does not read", f"{size} bytes left"),
+    timeline.SEND_RESUMED: lambda *_: (" ", "goes on: the client has read", ""),
+    timeline.SEND_FAILED: lambda _k, _s, detail, *_: ("!", "could not be sent", detail),
+    timeline.HANDLER_ERROR: lambda _k, _s, detail, *_: ("!", detail, ""),
+    timeline.PAUSED: lambda _k, _s, detail, *_: (" ", f"waits {detail:g} s", ""),
+    timeline.GATE: _gate,
     timeline.FAULT: lambda _k, _s, detail, *_: ("!", detail[3], "fired"),
     timeline.FIN_RECEIVED: lambda *_: (">", "FIN", ""),
     timeline.RST_RECEIVED: lambda _k, _s, detail, *_: (">", "RST", detail or ""),
