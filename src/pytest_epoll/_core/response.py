@@ -29,6 +29,7 @@ ABSENT: Any = type("_Absent", (), {"__repr__": lambda _self: "<not given>"})()
 """Stands for `json=` that was not given: None is JSON null."""
 
 _BODY_ARGUMENTS = (*BODY_MAKERS, "stream", "events")
+_WRITTEN_INTO_RAW = ("reason", "headers", "cookies", "trailers", "http_version")
 
 _FINAL_STATUS = 200
 """Below it a status is informational (RFC 9110 section 15.2)."""
@@ -52,15 +53,16 @@ class Response:
             numbers (pauses in seconds), gates and faults. An iterator can be used for one request only.
         events: the same for server-sent events, as text/event-stream: a str is data; a dict has `event`, `id`, `retry`
             and `data`, written in that order; data that is no str becomes JSON.
-        raw: these bytes as they are, in place of status line, headers and body.
+        raw: these bytes as they are, in place of status line, headers and body; `status` is then only what is recorded.
         trailers: a mapping or pairs, sent behind the last chunk (RFC 9112 section 7.1.2); the body is then chunked.
         informational: interim responses that come before (RFC 9110 section 15.2): statuses below 200, `(status,
             headers)` pairs, or `Response`s.
         http_version: "1.1" or "1.0"; after a 1.0 reply the connection is closed unless the reply says keep-alive.
 
     Raises:
-        UsageTypeError: more than one kind of body, or an argument of a wrong type.
-        UsageError: a status, header or version that can't be written; lies about framing are faults.
+        UsageTypeError: more than one kind of body, `raw` with what should be written into it, or an argument of a wrong
+            type.
+        UsageError: a status, header, cookie or version that can't be written, or trailers without chunks.
         OSError: `file` can't be read.
     """
 
@@ -119,9 +121,9 @@ class Response:
             self._arguments["json"] = json
         if http_version != "1.1":
             self._arguments["http_version"] = http_version
-        if http_version not in {"1.0", "1.1"}:
+        if http_version not in ("1.0", "1.1"):
             message = f"http_version={http_version!r} can't be written; use '1.1' or '1.0', or raw= for anything else"
-            raise UsageError(message)
+            raise UsageError(message) if isinstance(http_version, str) else UsageTypeError(message)
         self.http_version = http_version
         self.status = checked_status(status)
         self.reason = None if reason is None else encoded("reason", reason)
@@ -141,9 +143,7 @@ class Response:
         if len(given) > 1:
             message = f"a response has one body: {' and '.join(f'{name}=' for name in given)} were given together"
             raise UsageTypeError(message)
-        if given == ["raw"] and self.trailers:
-            message = "raw= is sent as it is: write the trailers into it"
-            raise UsageTypeError(message)
+        self._check_framing(is_raw=given == ["raw"])
         if not given:
             return b"", None
         value = self._arguments[given[0]]
@@ -157,6 +157,20 @@ class Response:
             return b"", None
         return body, content_type
 
+    def _check_framing(self, *, is_raw: bool) -> None:
+        """Refuse what would be dropped in silence."""
+        extra = [name for name in _WRITTEN_INTO_RAW if name in self._arguments]
+        if is_raw and extra:
+            message = f"raw= is sent as it is: write {' and '.join(f'{name}=' for name in extra)} into it"
+            raise UsageTypeError(message)
+        if not self.trailers:
+            return
+        framing = {name.lower() for name, _ in self.headers} | self.removed
+        is_chunked = b"transfer-encoding" not in framing or {"stream", "events"} & self._arguments.keys()
+        if b"content-length" in {name.lower() for name, _ in self.headers} or not is_chunked:
+            message = "trailers= go behind the last chunk, and the headers say that there are none; use raw= for both"
+            raise UsageError(message)
+
     def with_faults(self, *faults: object) -> Response:
         """Return a copy that carries these faults beside its content, applied from left to right.
 
@@ -164,7 +178,7 @@ class Response:
             UsageTypeError: something that is not a fault.
         """
         for fault in faults:
-            if not is_fault(fault) or isinstance(fault, type):
+            if not is_fault(fault):
                 message = f"with_faults() takes faults of pytest_epoll.faults, not {fault!r}"
                 raise UsageTypeError(message)
         copy = self._copy()

@@ -9,7 +9,8 @@ the call and performed by the loop itself; anything else runs code of the test's
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
+from inspect import isawaitable
 from typing import Any
 
 from pytest_epoll._core.content import checked_delay
@@ -21,48 +22,73 @@ _EVENT_FIELDS = ("event", "id", "retry", "data")
 
 def is_gate(item: object) -> bool:
     """Whether it is waited at."""
-    return hasattr(item, "when_open")
+    return hasattr(item, "when_open") and not isinstance(item, type)
 
 
 def is_fault(item: object) -> bool:
-    """Whether it acts."""
-    return hasattr(item, "through")
+    """Whether it acts; the class of a fault does not, and that its arguments are missing must be said."""
+    return hasattr(item, "through") and not isinstance(item, type)
 
 
 class Score:
-    """What `stream=` or `events=` was given.
+    """What `stream=` or `events=` was given: a value until it is opened.
 
     Raises:
         UsageTypeError: something that is no score, or an item in a list that is none of a score's.
         UsageError: a pause that is no duration.
     """
 
-    __slots__ = ("_source", "is_events", "is_one_shot", "items")
+    __slots__ = ("_is_used_up", "_source", "is_events", "is_one_shot", "items")
 
     def __init__(self, source: Any, *, is_events: bool) -> None:
         self.is_events = is_events
         self._source = source
         self.items: tuple[object, ...] | None = None  # checked and encoded, if they are known already
         self.is_one_shot = isinstance(source, Iterator) or hasattr(source, "__anext__")
-        name = "events" if is_events else "stream"
-        if isinstance(source, (str, bytes, bytearray, memoryview, Mapping)) or not (
-            isinstance(source, (Iterable, AsyncIterable)) or callable(source)
-        ):
-            message = f"{name}= takes an iterable, an async iterable or a callable that returns one, not {source!r}" + (
-                "; for one piece use content=" if not is_events else ""
-            )
-            raise UsageTypeError(message)
+        self._is_used_up = False
+        if not callable(source):
+            self._check_source(source)
         if isinstance(source, (list, tuple)):
             self.items = tuple(self.encode(item) for item in source)
 
-    def open(self) -> Iterable[object] | AsyncIterable[object]:
-        """Return a run through the score; may call code of the test's."""
-        if self.items is not None:
-            return self.items
-        source: Iterable[object] | AsyncIterable[object] | Any = self._source
+    @property
+    def _name(self) -> str:
+        return "events" if self.is_events else "stream"
+
+    def _check_source(self, source: object) -> None:
+        # Bytes are iterable, too, but as a score they would be pauses of so many seconds.
+        is_text = isinstance(source, (str, bytes, bytearray, memoryview, Mapping))
+        if is_text or not isinstance(source, (Iterable, AsyncIterable)):
+            message = (
+                f"{self._name}= takes an iterable, an async iterable or a callable that returns one, not {source!r}"
+                + ("" if self.is_events else "; for one piece use content=")
+            )
+            raise UsageTypeError(message)
+
+    def open(self, wait_for: Callable[[Any], object]) -> Iterable[object] | AsyncIterable[object]:
+        """Return a run through the score; calls code of the test's.
+
+        Args:
+            wait_for: returns what an awaitable returns, for a callable that is a coroutine function.
+
+        Raises:
+            UsageTypeError: a callable has returned something that is no score.
+            UsageError: an iterator that another reply has used up.
+        """
+        source: Any = self._source
         if callable(source) and not isinstance(source, (Iterable, AsyncIterable)):
             source = source()
-        return source
+            if isawaitable(source):
+                source = wait_for(source)
+            self._check_source(source)
+        elif self.is_one_shot and self._is_used_up:
+            message = (
+                f"{self!r} is an iterator, which can be used once; give a list or a callable that returns a new one"
+            )
+            raise UsageError(message)
+        self._is_used_up = True
+        run: Iterable[object] | AsyncIterable[object] = source
+        return run
 
     def encode(self, item: Any) -> object:
         """Return an item as what is performed: bytes, a pause in seconds, a gate or a fault.
@@ -76,10 +102,10 @@ class Score:
         if isinstance(item, (int, float)) and not isinstance(item, bool):
             checked_delay("a pause in a stream", item)
             return item
-        if self.is_events:
-            return event_bytes(item)
         if isinstance(item, (bytes, bytearray, memoryview)):
             return bytes(item)
+        if self.is_events:
+            return event_bytes(item)
         message = f"stream= takes bytes, pauses in seconds, gates and faults, not {item!r}"
         raise UsageTypeError(message)
 
@@ -89,15 +115,15 @@ class Score:
     __hash__ = None  # type: ignore[assignment]  # its source may have none
 
     def __repr__(self) -> str:
-        return f"{'events' if self.is_events else 'stream'}={self._source!r}"
+        return f"{self._name}={self._source!r}"
 
 
 def event_bytes(item: Any) -> bytes:
     """Return one server-sent event (HTML, section 9.2.6: a line a field, a blank line at the end).
 
     Args:
-        item: a str is data; a mapping has `event`, `id`, `retry` and `data`, of which data that is no str is written as
-            JSON.
+        item: a str is data; a mapping has `event`, `id`, `retry` (str or int) and `data`, which is written as JSON if
+            it is no str.
 
     Raises:
         UsageTypeError: neither, or a field that there is not.
@@ -106,7 +132,10 @@ def event_bytes(item: Any) -> bytes:
     if isinstance(item, str):
         item = {"data": item}
     if not isinstance(item, Mapping):
-        message = f"events= takes str, dicts of {', '.join(_EVENT_FIELDS)}, pauses, gates and faults, not {item!r}"
+        message = (
+            f"events= takes str, dicts of {', '.join(_EVENT_FIELDS)}, bytes as they are, pauses, gates and faults, "
+            f"not {item!r}"
+        )
         raise UsageTypeError(message)
     unknown = [name for name in item if name not in _EVENT_FIELDS]
     if unknown:
@@ -116,19 +145,25 @@ def event_bytes(item: Any) -> bytes:
     for name in _EVENT_FIELDS:
         if name not in item:
             continue
-        value = item[name]
-        text = value if isinstance(value, str) else _json(value) if name == "data" else str(value)
+        text = _field_text(name, item[name])
         rows = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         if name != "data" and len(rows) > 1:
-            message = f"events: {name}={value!r} has a line break, which would end the field"
+            message = f"events: {name}={text!r} has a line break, which would end the field"
             raise UsageError(message)
         lines += [f"{name}: {row}" for row in rows]
     return ("\n".join(lines) + "\n\n").encode("utf-8", "surrogateescape")
 
 
-def _json(value: object) -> str:
-    try:
-        return json.dumps(value)
-    except (TypeError, ValueError) as error:
-        message = f"events: data={value!r} can't be written as JSON: {error}"
-        raise UsageTypeError(message) from error
+def _field_text(name: str, value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if name == "data":
+        try:
+            return json.dumps(value)
+        except (TypeError, ValueError, RecursionError) as error:
+            message = f"events: data={value!r} can't be written as JSON: {error}"
+            raise UsageTypeError(message) from error
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    message = f"events: {name} must be a str or a whole number, not {value!r}; leave it out if there is none"
+    raise UsageTypeError(message)

@@ -10,22 +10,31 @@ Neither asyncio nor trio is imported unless the test has done so.
 from __future__ import annotations
 
 import sys
+from concurrent.futures import CancelledError, Future, InvalidStateError
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable
 
+    OnError = Callable[[BaseException], object]
+
 
 class AsyncHome(Protocol):
-    """Runs coroutines for a worker thread."""
+    """Runs coroutines for a worker thread, one at a time."""
 
     def run(self, awaitable: Awaitable[Any]) -> Any:
         """Return what it returns; blocks the calling worker."""
         ...
 
     def cancel(self) -> None:
-        """Have `run` raise in its worker; callable from any thread."""
+        """Have `run` raise in its worker, now or at once when it is called; callable from any thread."""
+
+    def finish(self, awaitable: Awaitable[Any], on_error: OnError) -> None:
+        """See to it that something runs to its end in spite of `cancel`: the `finally` of a source.
+
+        A loop of the test's is not waited for: it may be the one that stops the server just now.
+        """
 
     def close(self) -> None:
         """Release what `run` has used; called by the worker when it is done."""
@@ -36,21 +45,51 @@ class _AsyncioHome:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._future: Any = None
+        self._future: Future[Any] | None = None
         self._is_cancelled = False
+        self._has_ended: asyncio.Event | None = None  # of the last run; that thread only
 
     def run(self, awaitable: Awaitable[Any]) -> Any:
+        self._future = future = self._start(self._tracked(awaitable), awaitable)
+        if self._is_cancelled:
+            future.cancel()
+        return future.result()
+
+    def _start(self, tracked: Any, inside: Any) -> Future[Any]:
         import asyncio  # noqa: PLC0415 - there is a loop, so it was imported long ago
 
-        self._future = asyncio.run_coroutine_threadsafe(_awaited(awaitable), self._loop)
-        if self._is_cancelled:
-            self._future.cancel()
-        return self._future.result()
+        try:
+            return asyncio.run_coroutine_threadsafe(tracked, self._loop)
+        except RuntimeError:  # the loop is closed
+            tracked.close()
+            _close_unstarted(inside)
+            raise
+
+    async def _tracked(self, awaitable: Awaitable[Any]) -> Any:
+        import asyncio  # noqa: PLC0415 - likewise
+
+        self._has_ended = asyncio.Event()
+        try:
+            return await awaitable
+        finally:
+            self._has_ended.set()
 
     def cancel(self) -> None:
         self._is_cancelled = True
         if self._future is not None:
             self._future.cancel()
+
+    def finish(self, awaitable: Awaitable[Any], on_error: OnError) -> None:
+        async def finishing() -> None:
+            if self._has_ended is not None:
+                await self._has_ended.wait()  # `run` returns at once when it is cancelled, its coroutine does not
+            try:
+                await awaitable
+            except BaseException as error:  # noqa: BLE001 - whatever a test's code raises is the test's to see
+                on_error(error)
+
+        if not self._loop.is_closed():  # else asyncio has closed what was open in it
+            self._start(finishing(), awaitable)
 
     def close(self) -> None:
         """Nothing to release: the loop is the test's."""
@@ -61,64 +100,145 @@ class _OwnHome:
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: Any = None
+        self._task: asyncio.Task[Any] | None = None
         self._is_cancelled = False
 
     def run(self, awaitable: Awaitable[Any]) -> Any:
+        return self._run(awaitable, is_cancelled=self._is_cancelled)
+
+    def _run(self, awaitable: Awaitable[Any], *, is_cancelled: bool) -> Any:
         import asyncio  # noqa: PLC0415 - 40 ms, and only a test with coroutines needs it
 
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
         self._task = self._loop.create_task(_awaited(awaitable))
-        if self._is_cancelled:
+        if is_cancelled:
             self._task.cancel()
         return self._loop.run_until_complete(self._task)
 
     def cancel(self) -> None:
         self._is_cancelled = True
         loop, task = self._loop, self._task
-        if loop is not None and task is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(task.cancel)
+        if loop is not None and task is not None:
+            try:
+                loop.call_soon_threadsafe(task.cancel)
+            except RuntimeError:
+                pass  # closed: the worker is just done with it
+
+    def finish(self, awaitable: Awaitable[Any], on_error: OnError) -> None:
+        try:
+            self._run(awaitable, is_cancelled=False)
+        except BaseException as error:  # noqa: BLE001 - whatever a test's code raises is the test's to see
+            on_error(error)
 
     def close(self) -> None:
+        import asyncio  # noqa: PLC0415 - if there is a loop, `run` has imported it
+
         loop, self._loop = self._loop, None
-        if loop is not None:
+        if loop is None:
+            return
+        try:
+            left = asyncio.all_tasks(loop)
+            for task in left:
+                task.cancel()
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
             loop.run_until_complete(loop.shutdown_asyncgens())
+        finally:
             loop.close()
 
 
 class _TrioHome:
-    """A trio run on another thread."""
+    """A trio run on another thread.
+
+    `trio.from_thread.run` can't be given up, and `stop()` may be called by the very thread that it waits for. So a task
+    of ours hands the outcome over.
+    """
 
     def __init__(self, token: Any) -> None:
         self._token = token
+        self._future: Future[Any] | None = None
         self._scope: Any = None
         self._is_cancelled = False
 
     def run(self, awaitable: Awaitable[Any]) -> Any:
+        self._future = future = Future[Any]()
+        self._start(awaitable, future)
+        if self._is_cancelled:
+            future.cancel()
+        return future.result()
+
+    def _start(self, awaitable: Awaitable[Any], future: Future[Any], *, is_finishing: bool = False) -> None:
         import trio  # noqa: PLC0415 - there is a run, so it was imported long ago
 
-        async def scoped() -> Any:
-            with trio.CancelScope() as self._scope:
-                if self._is_cancelled:
-                    self._scope.cancel()
-                return await awaitable
-            message = "the server stopped"
-            raise ConnectionAbortedError(message)
+        async def scoped() -> None:
+            try:
+                with trio.CancelScope() as scope:
+                    if not is_finishing:
+                        self._scope = scope
+                        if self._is_cancelled:
+                            scope.cancel()
+                    result = await awaitable
+                    _settle(future, result, None)
+            except trio.Cancelled:
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever a test's code raises is the test's to see
+                _settle(future, None, error)
+            finally:
+                future.cancel()  # does nothing if there is an outcome
 
-        return trio.from_thread.run(scoped, trio_token=self._token)
+        try:
+            self._token.run_sync_soon(trio.lowlevel.spawn_system_task, scoped)
+        except trio.RunFinishedError:
+            _close_unstarted(awaitable)
+            raise
 
     def cancel(self) -> None:
         self._is_cancelled = True
+        if self._future is not None:
+            self._future.cancel()
         if self._scope is not None:
-            self._token.run_sync_soon(self._scope.cancel)
+            try:
+                self._token.run_sync_soon(self._scope.cancel)
+            except RuntimeError:
+                pass  # RunFinishedError: there is nothing left to cancel
+
+    def finish(self, awaitable: Awaitable[Any], on_error: OnError) -> None:
+        future: Future[Any] = Future()
+
+        def report(done: Future[Any]) -> None:
+            error = None if done.cancelled() else done.exception()
+            if error is not None:
+                on_error(error)
+
+        future.add_done_callback(report)
+        try:
+            self._start(awaitable, future, is_finishing=True)
+        except RuntimeError:
+            pass  # the run is over, and trio has closed what was open in it
 
     def close(self) -> None:
         """Nothing to release: the run is the test's."""
 
 
+def _settle(future: Future[Any], result: Any, error: BaseException | None) -> None:
+    try:
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+    except (InvalidStateError, CancelledError):
+        pass  # nobody waits for it any more
+
+
 async def _awaited(awaitable: Awaitable[Any]) -> Any:
     return await awaitable
+
+
+def _close_unstarted(awaitable: Any) -> None:
+    """Close a coroutine that nobody will run, before Python warns that it was never awaited."""
+    close = getattr(awaitable, "close", None)
+    if close is not None:
+        close()
 
 
 def find_home() -> Callable[[], AsyncHome]:

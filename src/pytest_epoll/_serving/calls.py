@@ -18,6 +18,8 @@ from pytest_epoll._core import limits
 from pytest_epoll._serving.mishaps import note_mishap
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from pytest_epoll._core.messages import RequestRecord
     from pytest_epoll._core.score import Score
     from pytest_epoll._eventloop.loop import Loop
@@ -127,10 +129,10 @@ class Call:
                 result = result(argument)
                 if isawaitable(result):
                     result = self._home.run(result)
+            self._home.close()
         except BaseException as raised:  # noqa: BLE001 - whatever a test's code raises is the test's to see
             error = raised
             self._calls.fails(self._what, self._record, raised)
-        self._home.close()
         self._calls.ended(self)
         self._calls.loop.post_if_running(lambda: self._finish(result, error))
 
@@ -200,30 +202,29 @@ class Feed:
 
     def run(self, score: Score) -> None:
         """Run through the source and put what it gives."""
-        source: Any = None
+        iterator: Any = None
         try:
-            source = score.open()
-            if isawaitable(source):
-                source = self._home.run(source)
+            source = score.open(self._home.run)
             if isinstance(source, AsyncIterable):
-                self._run_async(score, source)
+                iterator = source.__aiter__()
+                self._run_async(score, iterator)
             else:
-                for item in source:
+                iterator = iter(source)
+                for item in iterator:
                     self._put(score.encode(item))
         except _ReleasedError:
             pass
         except BaseException as error:  # noqa: BLE001 - whatever a test's code raises is the test's to see
             if not self._is_closed:
                 self.error = error
-                self._calls.fails(self._what, self._record, error)
-        self._close(source)
+                self._fails(error)
+        self._close(iterator)
         self._calls.ended(self)
         with self._condition:
             self._has_ended = True
         self._notify()
 
-    def _run_async(self, score: Score, source: AsyncIterable[object]) -> None:
-        iterator = source.__aiter__()
+    def _run_async(self, score: Score, iterator: AsyncIterator[object]) -> None:
         while True:
             try:
                 item = self._home.run(iterator.__anext__())
@@ -246,13 +247,16 @@ class Feed:
         if callback is not None:
             self._calls.loop.post_if_running(callback)
 
+    def _fails(self, error: BaseException) -> None:
+        self._calls.fails(self._what, self._record, error)
+
     def _close(self, source: Any) -> None:
         """Close a generator here, where it ran: its `finally` may block, too."""
         try:
             if hasattr(source, "aclose"):
-                self._home.run(source.aclose())
+                self._home.finish(source.aclose(), self._fails)
             elif hasattr(source, "close"):
                 source.close()
+            self._home.close()
         except BaseException as error:  # noqa: BLE001 - likewise
-            self._calls.fails(self._what, self._record, error)
-        self._home.close()
+            self._fails(error)

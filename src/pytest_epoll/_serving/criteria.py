@@ -1,16 +1,16 @@
 """What a route asks of a request beside method and path: query, headers, cookies, body, json, form, where.
 
-Those that look at the head can refuse a request before its body is read. Each criterion is a value: it compares (two
-routes with the same ones shadow each other), tells whether it `holds`, and `explain`s itself beside a request, name by
-name. What is expected is made into functions once, at registration; what a request has is taken apart once for all
-routes, at the first look (`Facets`).
+Those that look at the head can refuse a request before its body is read. Each criterion is a value: it has an
+`identity` (two routes with the same ones shadow each other), tells whether it `holds`, and `explain`s itself beside a
+request, name by name. What is expected is made into functions once, at registration; what a request has is taken apart
+once for all routes, at the first look (`Facets`).
 """
 
 from __future__ import annotations
 
 import json as json_module
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict
@@ -106,6 +106,7 @@ class Check(Protocol):
 
     name: str
     is_plain: bool
+    identity: Hashable
 
     def holds(self, facets: Facets, /) -> bool:
         """Whether a request satisfies it."""
@@ -130,6 +131,7 @@ class FieldsCheck:
         self._wanted = {key: values[0] if len(values) == 1 else values for key, values in wanted.items()}
         self._tests = [(key, match.text_test(value)) for key, value in self._wanted.items()]
         self.is_plain = all(map(match.is_plain, self._wanted.values()))
+        self.identity: Hashable = name, self._is_exact, match.identity(self._wanted)
 
     def holds(self, facets: Facets) -> bool:
         lists: dict[str, list[str]] = getattr(facets, self.name)
@@ -149,15 +151,6 @@ class FieldsCheck:
             others = [key for key in lists if key not in self._wanted]
             yield Criterion(self.name, "no others", ", ".join(others) or None)
 
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, FieldsCheck)
-            and (self.name, self._is_exact) == (other.name, other._is_exact)
-            and self._wanted == other._wanted
-        )
-
-    __hash__ = None  # type: ignore[assignment]  # compared, never a key
-
     def __repr__(self) -> str:
         return f"{self.name}={as_code(self._expected)}"
 
@@ -169,24 +162,28 @@ class ValueCheck:
         self.name = name
         self._expected = expected
         self._wanted = _body_pattern(expected) if name == "body" else expected
+        self._test = match.value_test(self._wanted)
         self.is_plain = match.is_plain(expected)
+        self.identity: Hashable = name, match.identity(expected)
 
     def _actual(self, facets: Facets) -> object:
-        if self.name in {"body", "json"}:
-            return getattr(facets, self.name)
-        request = facets.request
-        return request.form() if self.name == "form" else getattr(request, self.name)
+        name = self.name
+        if name == "json":
+            return facets.json
+        if name == "body":
+            return facets.body
+        return facets.request.form() if name == "form" else getattr(facets.request, name)
 
     def holds(self, facets: Facets) -> bool:
         actual = self._actual(facets)
-        return not isinstance(actual, NotJson) and match.is_match(self._wanted, actual)
+        return not isinstance(actual, NotJson) and self._test(actual)
 
     def explain(self, facets: Facets) -> Iterator[Criterion]:
         actual = self._actual(facets)
         expected, wanted = _shown(self._expected), self._wanted
         if isinstance(actual, NotJson):
             yield Criterion(self.name, expected, repr(actual), found=facets.body)
-        elif match.is_match(wanted, actual):
+        elif self._test(actual):
             yield Criterion(self.name, expected)
         else:
             is_json = self.name == "json" and not match.is_predicate(wanted)
@@ -194,11 +191,6 @@ class ValueCheck:
             yield Criterion(
                 self.name, expected, match.show(actual), wanted=wanted, found=actual, differences=differences
             )
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ValueCheck) and self.name == other.name and self._expected == other._expected
-
-    __hash__ = None  # type: ignore[assignment]  # compared, never a key
 
     def __repr__(self) -> str:
         return f"{self.name}={as_code(self._expected)}"
@@ -212,6 +204,7 @@ class WhereCheck:
 
     def __init__(self, predicate: Callable[[Request], object]) -> None:
         self._predicate = predicate
+        self.identity: Hashable = self.name, match.identity(predicate)
 
     def holds(self, facets: Facets) -> bool:
         return bool(self._predicate(facets.request))
@@ -222,11 +215,6 @@ class WhereCheck:
         except Exception as error:  # noqa: BLE001 - it is the test's, and this is only the explanation
             got = f"raised {error!r}"
         yield Criterion(self.name, match.show(self._predicate), got)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, WhereCheck) and self._predicate == other._predicate
-
-    __hash__ = None  # type: ignore[assignment]  # compared, never a key
 
     def __repr__(self) -> str:
         return f"where={match.show(self._predicate)}"
@@ -256,6 +244,9 @@ def _compile(name: str, expected: Any) -> Check:
             message = f"where= takes a predicate of the request, not {expected!r}"
             raise UsageTypeError(message)
         return WhereCheck(expected)
+    if expected is match.absent:
+        message = f"{name}=match.absent means nothing: absent is said of a name, such as headers={{'X': match.absent}}"
+        raise UsageError(message)
     if name in {"body", "json"}:
         return ValueCheck(name, expected)
     if match.is_predicate(expected) or not _is_pairs(name, expected):
@@ -282,12 +273,28 @@ def _pairs(name: str, expected: Any) -> list[tuple[str, Any]]:
         if not (isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str)):  # noqa: PLR2004 - a pair
             message = f"{name}= takes a mapping, (name, value) pairs or a predicate; {item!r} is no pair with a str"
             raise UsageTypeError(message)
-        if item[1] is None:
-            message = (
-                f"{name}={{{item[0]!r}: None}} can't match a text; for a name that must not be there: match.absent"
-            )
-            raise UsageError(message)
+        _check_text(f"{name}[{item[0]!r}]", item[1])
     return items
+
+
+def _check_text(where: str, expected: object, *, is_item: bool = False) -> None:
+    """Refuse what no text can be: it would never match, and nobody would know why."""
+    if isinstance(expected, match.Contained):
+        expected = expected.expected
+    if expected is None or (is_item and expected is match.absent):
+        message = f"{where}={expected!r} can't match a text; for a name that must not be there: match.absent"
+        raise UsageError(message)
+    is_pattern_of_bytes = isinstance(expected, re.Pattern) and isinstance(expected.pattern, bytes)
+    is_list = isinstance(expected, (list, tuple))
+    if isinstance(expected, (Mapping, set, frozenset)) or is_pattern_of_bytes or (is_item and is_list):
+        message = (
+            f"{where}={expected!r} can't match a text; use a str, a number, a re.Pattern of str, a predicate, or a "
+            "list of these for all values in order"
+        )
+        raise UsageTypeError(message)
+    if isinstance(expected, (list, tuple)):
+        for item in expected:
+            _check_text(where, item, is_item=True)
 
 
 def _body_pattern(expected: Any) -> object:

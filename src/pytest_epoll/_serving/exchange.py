@@ -118,10 +118,7 @@ class Performance:
 
     @staticmethod
     def _before_the_head(reply: Reply) -> Acts:
-        if reply.delay_ns:
-            yield Sleep(reply.delay_ns)
-        if reply.gate is not None:
-            yield HoldUntil(reply.gate)
+        return _after(reply.delay_ns, iter(() if reply.gate is None else (HoldUntil(reply.gate),)))
 
     # -- handlers --
 
@@ -133,9 +130,7 @@ class Performance:
         while not call.is_done:
             yield Pending(call.when_done)
         response = self._response_of(call.error, call.result)
-        if response.delay_ns:
-            yield Sleep(response.delay_ns)
-        yield from self._shaped(self._responding(response, before), response.faults)
+        yield from self._shaped(self._responding(response, _after(response.delay_ns, before)), response.faults)
 
     def _response_of(self, error: BaseException | None, result: object) -> Response:
         if error is None:
@@ -214,6 +209,12 @@ def _taking(feed: Feed) -> Iterator[object]:
             yield item
 
 
+def _after(delay_ns: int, acts: Acts) -> Acts:
+    if delay_ns:
+        yield Sleep(delay_ns)
+    yield from acts
+
+
 def _ending(*, closes: bool) -> Acts:
     if closes:
         yield ShutdownWrite()
@@ -224,7 +225,7 @@ def _ending(*, closes: bool) -> Acts:
 
 def _breaking_off(form: Encoding) -> Acts:
     """End a reply whose source has failed so that it shows: by FIN, or by RST where FIN would complete it."""
-    if form.is_chunked or b"\r\ncontent-length:" in form.head.lower():
+    if form.ends_itself:
         yield ShutdownWrite()
         yield Drain()
     else:

@@ -11,6 +11,7 @@ A path is compared decoded (RFC 3986 section 2.1); a CONNECT has no path, its ta
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -18,7 +19,7 @@ from pytest_epoll import match
 from pytest_epoll.errors import UsageError, UsageTypeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from pytest_epoll._core.request_head import Head
 
@@ -39,6 +40,13 @@ _CONVERTERS: dict[str, tuple[str, Callable[[str], object]]] = {
 
 _PLACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _CAPTURE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::([a-z]+))?")
+_CAPTURE_NAME = re.compile(r"\(\?P<\w+>")
+"""What two templates that take the same paths may differ in; a literal parenthesis is escaped and never meant."""
+
+
+def _quoted(path: str) -> str:
+    """Return a path as it stands in code."""
+    return json.dumps(path, ensure_ascii=False)
 
 
 def subject(head: Head) -> str:
@@ -53,15 +61,11 @@ class AnyPath:
     first_segment: str | None = None
     is_plain = True
     text = "None"
+    identity: Hashable = None
 
     @staticmethod
     def match(_path: str) -> Captures | None:
         return _NOTHING
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, AnyPath)
-
-    __hash__ = None  # type: ignore[assignment]  # compared, never a key
 
 
 class ExactPath:
@@ -72,15 +76,11 @@ class ExactPath:
 
     def __init__(self, path: str) -> None:
         self.exact: str | None = path
-        self.text = f'"{path}"'
+        self.identity: Hashable = path
+        self.text = _quoted(path)
 
     def match(self, path: str) -> Captures | None:
         return _NOTHING if path == self.exact else None
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ExactPath) and self.exact == other.exact
-
-    __hash__ = None  # type: ignore[assignment]  # compared, never a key
 
 
 class PathTemplate:
@@ -90,12 +90,19 @@ class PathTemplate:
     is_plain = True
 
     def __init__(self, template: str) -> None:
-        self.text = f'"{template}"'
+        self.text = _quoted(template)
         self._converters: dict[str, Callable[[str], object]] = {}
-        self._fullmatch = re.compile(self._pattern(template), re.DOTALL).fullmatch
+        pattern = self._pattern(template)
+        self._fullmatch = re.compile(pattern, re.DOTALL).fullmatch
+        self.identity: Hashable = PathTemplate, _CAPTURE_NAME.sub("(", pattern)
         literal = template.partition("{")[0]
         # The first segment is literal only if the slash that ends it is literal, too.
         self.first_segment = literal.split("/", 2)[1] if literal.count("/") > 1 else None
+
+    @property
+    def has_captures(self) -> bool:
+        """Whether it captures anything; a template of literal braces alone is one path."""
+        return bool(self._converters)
 
     def _pattern(self, template: str) -> str:
         pattern, end = "", 0
@@ -135,11 +142,6 @@ class PathTemplate:
         except ValueError:
             return None  # an int of more digits than Python converts (sys.set_int_max_str_digits)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, PathTemplate) and self.text == other.text
-
-    __hash__ = None  # type: ignore[assignment]  # compared, never a key
-
 
 class PathPattern:
     """A regular expression."""
@@ -150,16 +152,12 @@ class PathPattern:
 
     def __init__(self, pattern: re.Pattern[str]) -> None:
         self._pattern = pattern
+        self.identity: Hashable = pattern
         self.text = f"re.compile({pattern.pattern!r})"
 
     def match(self, path: str) -> Captures | None:
         found = self._pattern.fullmatch(path)
         return None if found is None else found.groupdict()
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, PathPattern) and self._pattern == other._pattern
-
-    __hash__ = None  # type: ignore[assignment]  # compared, never a key
 
 
 class PathPredicate:
@@ -171,15 +169,11 @@ class PathPredicate:
 
     def __init__(self, predicate: Callable[[str], object]) -> None:
         self._predicate = predicate
+        self.identity: Hashable = match.identity(predicate)
         self.text = match.show(predicate)
 
     def match(self, path: str) -> Captures | None:
         return _NOTHING if self._predicate(path) else None
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, PathPredicate) and self._predicate == other._predicate
-
-    __hash__ = None  # type: ignore[assignment]  # compared, never a key
 
 
 CompiledPath: TypeAlias = AnyPath | ExactPath | PathTemplate | PathPattern | PathPredicate
@@ -209,7 +203,7 @@ def _compile_text(path: str) -> CompiledPath:
         plain, _, query = path.partition("?")
         message = f"path {path!r} has a query, but is matched without it; use {plain!r} and query={query!r}"
         raise UsageError(message)
-    if "://" in path:
+    if "://" in path and not path.startswith("/"):
         message = f"path {path!r} is a url; a route is matched by its path alone, such as '/users'"
         raise UsageError(message)
     is_authority = ":" in path and "/" not in path
@@ -218,7 +212,7 @@ def _compile_text(path: str) -> CompiledPath:
         raise UsageError(message)
     if "{" in path or "}" in path:
         template = PathTemplate(path)
-        if template._converters:  # noqa: SLF001 - the same module
+        if template.has_captures:
             return template
         return ExactPath(path.replace("{{", "{").replace("}}", "}"))
     return ExactPath(path)

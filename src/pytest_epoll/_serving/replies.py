@@ -146,7 +146,7 @@ def as_reply(given: object, **how: Any) -> Reply:
         return Reply(given, **how)
     if isinstance(given, int) and not isinstance(given, bool):
         return Reply(Response(given), **how)
-    if is_fault(given) and isinstance(given, Fault):
+    if isinstance(given, Fault) and is_fault(given):
         _refuse_dependent(given)
         how["faults"] = (given, *how.get("faults", ()))
         return Reply(Response(), **how)
@@ -193,7 +193,7 @@ def as_response(result: Any) -> Response:
         return Response(result)
     if isinstance(result, tuple):
         return _from_tuple(result)
-    if is_fault(result) and not isinstance(result, type):
+    if is_fault(result):
         _refuse_dependent(result)
         return Response().with_faults(result)
     return Response(**_body_argument(result))

@@ -29,13 +29,14 @@ class Pattern:
         UsageTypeError: an unknown criterion, or an argument of a wrong type.
     """
 
-    __slots__ = ("body_checks", "head_checks", "is_plain", "methods", "name", "path", "text")
+    __slots__ = ("body_checks", "head_checks", "identity", "is_plain", "methods", "name", "path", "text")
 
     def __init__(self, method: object, path: object, criteria: Mapping[str, object]) -> None:
         self.methods = _checked_methods(method)  # None is every method
         self.path = paths.compile_path(path)
         self.head_checks, self.body_checks = compile_criteria(criteria)
         checks = (*self.head_checks, *self.body_checks)
+        self.identity = self.path.identity, tuple(check.identity for check in checks)  # all but the method
         self.is_plain = self.path.is_plain and all(check.is_plain for check in checks)
         if self.methods is not None and len(self.methods) == 1:
             name, arguments = next(iter(self.methods)).lower(), [self.path.text]
@@ -51,11 +52,17 @@ class Pattern:
 
     def head_holds(self, facets: Facets) -> bool:
         """Whether the criteria that look at the head hold; method and path are not looked at."""
-        return all(check.holds(facets) for check in self.head_checks)
+        for check in self.head_checks:  # noqa: SIM110 - a generator for all() would double the price of a candidate
+            if not check.holds(facets):
+                return False
+        return True
 
     def body_holds(self, facets: Facets) -> bool:
         """Whether the criteria that look at the body, or at everything, hold."""
-        return all(check.holds(facets) for check in self.body_checks)
+        for check in self.body_checks:  # noqa: SIM110 - likewise
+            if not check.holds(facets):
+                return False
+        return True
 
     def holds(self, request: Request, head: Head | None) -> bool:
         """Whether a request that was read is what is asked for."""
@@ -91,6 +98,7 @@ class RouteEntry:
         "calls",
         "cursor",
         "head_holds",
+        "identity",
         "index",
         "is_plain",
         "is_required",
@@ -113,6 +121,7 @@ class RouteEntry:
         self.path = pattern.path
         self.text = pattern.text
         self.name = pattern.name
+        self.identity = pattern.identity
         self.is_plain = pattern.is_plain
         self.takes_method = pattern.takes_method
         self.head_holds = pattern.head_holds
@@ -136,9 +145,7 @@ class RouteEntry:
             self.phase == later.phase
             and self.priority >= later.priority
             and (mine.methods is None or (theirs.methods is not None and mine.methods >= theirs.methods))
-            and mine.path == theirs.path
-            and mine.head_checks == theirs.head_checks
-            and mine.body_checks == theirs.body_checks
+            and mine.identity == theirs.identity
         )
 
     @property

@@ -24,7 +24,7 @@ from pytest_epoll._serving.criteria import Facets
 from pytest_epoll.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Hashable, Iterator
 
     from pytest_epoll._core.messages import RequestRecord
     from pytest_epoll._core.request_head import Head
@@ -66,6 +66,7 @@ class Router:
         self._exact: dict[str, tuple[RouteEntry, ...]] = {}
         self._by_segment: dict[str, tuple[RouteEntry, ...]] = {}
         self._general: tuple[RouteEntry, ...] = ()
+        self._alike: dict[Hashable, list[RouteEntry]] = {}  # by what they ask for, the method aside
         # Candidates in order, by exact path and first segment; only those that are keys of the two dicts above.
         self._merged: dict[tuple[str | None, str | None], tuple[RouteEntry, ...]] = {}
         self._lock = threading.Lock()
@@ -100,7 +101,7 @@ class Router:
         with self._lock:
             self.routes.clear()
             self.has_unrecorded = False
-            self._exact, self._by_segment, self._general = {}, {}, ()
+            self._exact, self._by_segment, self._general, self._alike = {}, {}, (), {}
             self._unsettle()
 
     def phase_changed(self) -> None:
@@ -109,6 +110,7 @@ class Router:
             self._unsettle()
 
     def _go_live(self, entry: RouteEntry) -> None:
+        self._alike.setdefault(entry.identity, []).append(entry)
         path = entry.path
         if path.exact is not None:
             self._exact[path.exact] = (*self._exact.get(path.exact, ()), entry)
@@ -123,14 +125,7 @@ class Router:
         self.settled.clear()
 
     def _refuse_unreachable(self, entry: RouteEntry) -> None:
-        path = entry.path
-        if path.exact is not None:
-            neighbours = self._exact.get(path.exact, ())
-        elif path.first_segment is not None:
-            neighbours = self._by_segment.get(path.first_segment, ())
-        else:
-            neighbours = self._general
-        for earlier in neighbours:
+        for earlier in self._alike.get(entry.identity, ()):
             if earlier.shadows(entry) and earlier.never_runs_out:
                 message = (
                     f"{entry.text} can never be reached: {earlier.text}, {earlier.location}, answers the same requests "
@@ -141,15 +136,19 @@ class Router:
 
     # -- loop thread --
 
-    def candidates(self, head: Head) -> Iterator[tuple[RouteEntry, paths.Captures]]:
-        """Yield the live routes whose method and path are the request's, in the order in which they are tried."""
+    def candidates(self, record: RequestRecord, head: Head) -> Iterator[tuple[RouteEntry, bool]]:
+        """Yield the live routes for the request's method, in order, each with whether it takes the path.
+
+        Of one that does, what it captures is in the record while its criteria are asked: a predicate may look at it.
+        """
         path = paths.subject(head)
         for entry in self._lookup(path):
             if entry.takes_method(head.method):
                 self.asked = entry
                 captures = entry.path.match(path)
-                if captures is not None:
-                    yield entry, captures
+                record.path_params = captures or None
+                yield entry, captures is not None
+        record.path_params = None
 
     def _lookup(self, path: str) -> tuple[RouteEntry, ...]:
         exact = path if path in self._exact else None
@@ -168,16 +167,23 @@ class Router:
 
     def could_match(self, record: RequestRecord, head: Head) -> bool:
         """Whether any route could answer a request with that head, whatever its body."""
-        facets = Facets(self.view(record))
-        return any(entry.head_holds(facets) for entry, _ in self.candidates(head))
+        return self._first_by_head(record, head) is not None
 
     def records_body(self, record: RequestRecord, head: Head) -> bool:
         """Whether the body of a request is to be kept: the first route that its head decides for says so."""
+        entry = self._first_by_head(record, head)
+        return entry is None or entry.record_body or bool(entry.body_checks)
+
+    def _first_by_head(self, record: RequestRecord, head: Head) -> RouteEntry | None:
+        """Return the first route that has a reply for a request with that head, unless its body decides otherwise."""
         facets = Facets(self.view(record))
-        for entry, _ in self.candidates(head):
-            if entry.head_holds(facets):
-                return entry.record_body or bool(entry.body_checks)
-        return True
+        found = None
+        for entry, takes_path in self.candidates(record, head):
+            if takes_path and entry.head_holds(facets) and entry.next_reply() is not None:
+                found = entry
+                break
+        record.path_params = None
+        return found
 
     def choose(self, record: RequestRecord) -> tuple[RouteEntry, Reply] | None:
         """Return the route and the reply for a complete request, and use the reply up; None if no route has one."""
@@ -187,7 +193,10 @@ class Router:
         epoch = self._epoch
         facets = Facets(self.view(record))
         is_plain = True  # whether the same head would come here again
-        for entry, captures in self.candidates(head):
+        for entry, takes_path in self.candidates(record, head):
+            if not takes_path:
+                is_plain = is_plain and entry.path.is_plain
+                continue
             is_plain = is_plain and entry.is_plain
             if not (entry.head_holds(facets) and entry.body_holds(facets)):
                 continue
@@ -196,8 +205,7 @@ class Router:
             if reply is not None:
                 reply.used += 1
                 entry.calls += 1
-                record.path_params = captures or None
-                if is_plain and not captures:
+                if is_plain and record.path_params is None:
                     self._settle(epoch, entry, reply, head)
                 return entry, reply
         return None

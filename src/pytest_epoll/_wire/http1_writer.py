@@ -17,6 +17,8 @@ _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 _NO_CONTENT = frozenset((204, 304))
 """Beside 1xx the statuses whose responses have no content (RFC 9110 section 6.4.1)."""
 
+_NOT_MODIFIED = 304
+
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -34,6 +36,7 @@ class Encoding(NamedTuple):
     head: bytes
     is_chunked: bool
     has_content: bool  # False: only announced, as for HEAD
+    ends_itself: bool  # whether the end of the body can be told without our FIN
     closes: bool  # the connection ends with it: the request or the response said so, or only our FIN ends it
 
 
@@ -43,15 +46,14 @@ def encoding(response: Response, asker: Asker) -> Encoding:
     said = {name.lower() for name, _ in response.headers}
     unwanted = said | response.removed
     is_bare = status < 200 or status == 204 or _opens_tunnel(response, asker)  # noqa: PLR2004 - RFC 9110 section 8.6
-    has_coding = b"transfer-encoding" in said
     is_chunked = _wants_chunks(response, asker, said) and not is_bare
     has_length = b"content-length" in said
     lines = [_status_line(response), *(b"%s: %s" % header for header in response.headers)]
     if response.content_type is not None and b"content-type" not in unwanted:
         lines.append(b"Content-Type: " + response.content_type)
-    if is_chunked and not has_coding:
+    if is_chunked and b"transfer-encoding" not in said:
         lines.append(b"Transfer-Encoding: chunked")
-    elif response.score is None and not (is_bare or is_chunked or has_coding) and b"content-length" not in unwanted:
+    elif _wants_length(response, unwanted) and not (is_bare or is_chunked):
         lines.append(b"Content-Length: %d" % len(response.body))
         has_length = True
     has_content = not (is_bare or status in _NO_CONTENT or asker.method == "HEAD")
@@ -62,7 +64,7 @@ def encoding(response: Response, asker: Asker) -> Encoding:
             lines.append(b"Connection: close")
         elif asker.http_version == "1.0":
             lines.append(b"Connection: keep-alive")
-    return Encoding(b"\r\n".join(lines) + b"\r\n\r\n", is_chunked, has_content, closes)
+    return Encoding(b"\r\n".join(lines) + b"\r\n\r\n", is_chunked, has_content, ends_itself, closes)
 
 
 def whole(response: Response, form: Encoding) -> Image:
@@ -129,11 +131,24 @@ def _wants_chunks(response: Response, asker: Asker, said: set[bytes]) -> bool:
     )
 
 
+def _wants_length(response: Response, unwanted: set[bytes] | frozenset[bytes]) -> bool:
+    """Whether a Content-Length is added to a body that is not chunked (RFC 9110 section 8.6).
+
+    A 304 announces the length that a 200 would have had; one for which no body was given says nothing about it.
+    """
+    return (
+        response.score is None
+        and not unwanted & {b"content-length"}
+        and not _said(response, b"transfer-encoding")
+        and (response.status != _NOT_MODIFIED or bool(response.body))
+    )
+
+
 def _ends_itself(response: Response, *, has_length: bool, chunked: bool) -> bool:
     """Whether the body's end can be told without our FIN (RFC 9112 section 6.3)."""
     coding = _said(response, b"transfer-encoding")
     if coding is not None:
-        return coding.lower().rstrip().endswith(b"chunked")
+        return coding.lower().rpartition(b",")[2].strip() == b"chunked"
     return chunked or has_length
 
 
