@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pytest_epoll._core.checks import checked_whole
 from pytest_epoll._core.content import checked_delay
 from pytest_epoll._core.location import caller
 from pytest_epoll._core.response import ABSENT, Response
@@ -225,15 +226,7 @@ class Route:
 
 
 def _checked_times(times: object) -> int | None:
-    if times is None:
-        return None
-    if isinstance(times, bool) or not isinstance(times, int):
-        message = f"times must be a whole number, not {times!r}"
-        raise UsageTypeError(message)
-    if times < 1:
-        message = f"times={times} would never be used; leave the reply out, or use a number from 1 on"
-        raise UsageError(message)
-    return times
+    return None if times is None else checked_whole("times", times, least=1)
 
 
 def _checked_faults(given: object) -> tuple[Fault, ...]:

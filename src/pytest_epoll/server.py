@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from pytest_epoll._core import clock, limits
-from pytest_epoll._core.checks import checked_flag, checked_number
+from pytest_epoll._core.checks import (
+    checked_choice,
+    checked_flag,
+    checked_number,
+    checked_text,
+    checked_whole,
+    checked_words,
+)
 from pytest_epoll._core.finding import KINDS
 from pytest_epoll._core.location import caller
 from pytest_epoll._core.messages import Mishap
@@ -92,7 +99,7 @@ class EpollServer:
 
     Raises:
         UsageError: a value that can't mean anything, such as an unknown poller.
-        UsageTypeError: a keyword that there is not.
+        UsageTypeError: a value of another type.
     """
 
     def __init__(
@@ -111,25 +118,30 @@ class EpollServer:
     ) -> None:
         check_poller(poller, edge_triggered=edge_triggered)
         self._address: tuple[str, int] | None = None
-        self._asked_address = (host, port)
+        self._asked_address = checked_text("host", host), checked_whole("port", port, least=0, most=65535)
         self._poller = poller
         self._edge_triggered = edge_triggered
-        self._backlog = backlog
-        self._nodelay = nodelay
-        self._reading = Reading({}, max_head_size, max_body_size)
-        self._strict = verdict.checked_kinds("strict", KINDS if strict is True else strict or ())
+        self._backlog = checked_whole("backlog", backlog, least=0, most=2**31 - 1)
+        self._nodelay = checked_flag("nodelay", nodelay)
+        self._reading = Reading(
+            {},
+            checked_whole("max_head_size", max_head_size, least=1),
+            None if max_body_size is None else checked_whole("max_body_size", max_body_size, least=0),
+        )
+        kinds = (KINDS if strict else ()) if isinstance(strict, bool) else strict
+        self._strict = checked_words("strict", kinds, KINDS)
         self._allowed: frozenset[str] = frozenset()
-        self._seed = seed
+        self._seed = checked_whole("seed", seed)
         self._barrier = Barrier(lambda: timeline_text.last_lines(self.render(list(self._journal.facts))))
         self._journal = Journal(parse_head)
-        self._routes: list[Route] = []
+        self._routes: dict[int, Route] = {}
         self._gates: list[Gate] = []
         self._desk = Desk(
             barrier=self._barrier,
             journal=self._journal,
             request=lambda record: Request(self._desk, record),
             connection=lambda index: Connection(self._desk, self._journal.connection(index)),
-            route=lambda index: self._routes[index],
+            route=self._routes.get,
             base_url=lambda: self.url,
             render=self.render,
         )
@@ -234,9 +246,10 @@ class EpollServer:
         """Return the url of a path, percent-encoded where it must be, with this query.
 
         Raises:
+            UsageTypeError: a path that is no str.
             UsageError: a path that does not begin with a slash, or the server was never started.
         """
-        if not path.startswith("/"):
+        if not checked_text("path", path).startswith("/"):
             message = f"path {path!r} must begin with a slash"
             raise UsageError(message)
         encoded = self.url + quote(path, safe="/%:@!$&'()*+,;=~")
@@ -281,13 +294,13 @@ class EpollServer:
         entry = RouteEntry(
             Pattern(method, path, criteria),
             caller(),
-            optional=checked_flag("optional", optional, or_none=True),
+            optional=None if optional is None else checked_flag("optional", optional),
             priority=checked_number("priority", priority),
-            record_body=bool(checked_flag("record_body", record_body)),
+            record_body=checked_flag("record_body", record_body),
         )
         self._router.add_route(entry)
         route = Route(self, entry)
-        self._routes.append(route)
+        self._routes[entry.index] = route
         return route
 
     def get(self, path: Path, **how: Unpack[HowToRoute]) -> Route:
@@ -375,12 +388,12 @@ class EpollServer:
 
         Raises:
             WaitTimeout: there are fewer after `timeout` seconds; the text lists what is there.
-            UsageError: an unknown state, or the wait would freeze an event loop of this thread.
+            UsageTypeError: an argument of a wrong type.
+            UsageError: an unknown state, a negative number, or the wait would freeze an event loop of this thread.
         """
         __tracebackhide__ = True
-        if state not in {"ended", "head"}:
-            message = f"state={state!r} is not known; use 'ended' or 'head'"
-            raise UsageError(message)
+        checked_whole("n", n, least=0)
+        checked_choice("state", state, ("ended", "head"))
         journal = self._journal
         self._barrier.wait(
             lambda: (journal.ended if state == "ended" else len(journal.requests)) >= n,
@@ -394,9 +407,11 @@ class EpollServer:
 
         Raises:
             WaitTimeout: there are fewer after `timeout` seconds.
-            UsageError: the wait would freeze an event loop of this thread.
+            UsageTypeError: an argument of a wrong type.
+            UsageError: a negative number, or the wait would freeze an event loop of this thread.
         """
         __tracebackhide__ = True
+        checked_whole("n", n, least=0)
         connections = self._journal.connections
         self._barrier.wait(
             lambda: len(connections) >= n, timeout, lambda: f"{n} connections, {len(connections)} were accepted"
@@ -426,10 +441,11 @@ class EpollServer:
         """Accept findings of these kinds from now on, because the test provokes them.
 
         Raises:
+            UsageTypeError: something that is no str.
             UsageError: an unknown kind.
         """
         self._barrier.refuse_in_fork()
-        self._allowed |= verdict.checked_kinds("allow()", kinds)
+        self._allowed |= checked_words("kinds", kinds, KINDS)
 
     def clear(self) -> None:
         """Forget routes, records, findings and allowed kinds, and open the gates; open connections live on."""
@@ -438,13 +454,19 @@ class EpollServer:
         for gate in gates:
             gate.open()
         self._router.clear()
-        self._routes = []
+        self._routes.clear()
         self.clear_records()
 
     def clear_records(self) -> None:
         """Forget what was recorded and keep the routes; open connections live on, indexes go on counting."""
         engine = self._barrier.engine
-        self._barrier.call(self._journal.clear if engine is None else engine.clear_records)
+        clear = self._journal.clear if engine is None else engine.clear_records
+
+        def forget() -> None:
+            clear()
+            self._router.forget_calls()
+
+        self._barrier.call(forget)
 
     # -- texts --
 
@@ -455,5 +477,5 @@ class EpollServer:
 
     def render(self, facts: Sequence[Fact]) -> str:
         """Return these facts as text."""
-        routes = [f"{entry.text}, {entry.location}" for entry in self._router.routes]
+        routes = {entry.index: f"{entry.text}, {entry.location}" for entry in list(self._router.routes)}
         return timeline_text.render(facts, url=self.url, routes=routes)

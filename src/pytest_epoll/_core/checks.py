@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Final
+
 from pytest_epoll.errors import UsageError, UsageTypeError
 
+LONGEST_WAIT: Final = 9_223_372_036.0
+"""Seconds that the system's clock can count in 64 bits of nanoseconds, which is what locks and timers take."""
 
-def checked_flag(name: str, value: object, *, or_none: bool = False) -> bool | None:
+
+def checked_flag(name: str, value: object) -> bool:
     """Return a flag that a caller gave.
 
     Raises:
-        UsageTypeError: not a bool (nor None, where that means something).
+        UsageTypeError: not a bool.
     """
-    if isinstance(value, bool) or (or_none and value is None):
+    if isinstance(value, bool):
         return value
-    message = f"{name} must be True{', False or None' if or_none else ' or False'}, not {value!r}"
+    message = f"{name} must be True or False, not {value!r}"
     raise UsageTypeError(message)
 
 
@@ -31,3 +37,79 @@ def checked_number(name: str, value: object) -> float:
         message = f"{name}={value!r} has no place in an order; use a number"
         raise UsageError(message)
     return value
+
+
+def checked_text(name: str, value: object) -> str:
+    """Return a text that a caller gave.
+
+    Raises:
+        UsageTypeError: not a str.
+        UsageError: it is empty.
+    """
+    if not isinstance(value, str):
+        message = f"{name} must be a str, not {value!r}"
+        raise UsageTypeError(message)
+    if not value:
+        message = f"{name} is empty; leave it out for the default"
+        raise UsageError(message)
+    return value
+
+
+def checked_whole(name: str, value: object, *, least: int | None = None, most: int | None = None) -> int:
+    """Return a whole number that a caller gave, within bounds.
+
+    Raises:
+        UsageTypeError: not an int.
+        UsageError: out of bounds.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        message = f"{name} must be a whole number, not {value!r}"
+        raise UsageTypeError(message)
+    if (least is not None and value < least) or (most is not None and value > most):
+        allowed = f"from {least} on" if most is None else f"from {least} to {most}"
+        message = f"{name}={value} is out of range; use a number {allowed}"
+        raise UsageError(message)
+    return value
+
+
+def checked_choice(name: str, value: object, choices: Iterable[str]) -> str:
+    """Return one of several words that a caller gave.
+
+    Raises:
+        UsageTypeError: not a str.
+        UsageError: another word.
+    """
+    word = checked_text(name, value)
+    known = tuple(choices)
+    if word not in known:
+        message = f"{name}={word!r} is not known; use {', '.join(map(repr, known))}"
+        raise UsageError(message)
+    return word
+
+
+def checked_words(name: str, values: object, choices: tuple[str, ...]) -> frozenset[str]:
+    """Return a set of words that a caller gave; one word alone is meant as a set of it.
+
+    Raises:
+        UsageTypeError: no words.
+        UsageError: an unknown one.
+    """
+    if not isinstance(values, Iterable) or isinstance(values, bytes):
+        message = f"{name} takes {', '.join(map(repr, choices))}, not {values!r}"
+        raise UsageTypeError(message)
+    words: Iterable[object] = (values,) if isinstance(values, str) else values
+    return frozenset(checked_choice(name, word, choices) for word in words)
+
+
+def checked_timeout(timeout: object) -> float:
+    """Return a deadline that a caller gave, in seconds.
+
+    Raises:
+        UsageTypeError: not a number.
+        UsageError: negative, not a number in the sense of arithmetic, or for ever.
+    """
+    seconds = checked_number("timeout", timeout)
+    if not 0 <= seconds <= LONGEST_WAIT:
+        message = f"timeout={timeout!r} is no duration; use seconds from 0 on, and not for ever"
+        raise UsageError(message)
+    return seconds

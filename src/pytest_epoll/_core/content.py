@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from pytest_epoll._core import clock
+from pytest_epoll._core.checks import LONGEST_WAIT
 from pytest_epoll.errors import UsageError, UsageTypeError
 
 HeaderItems: TypeAlias = "Mapping[str, str | None] | Iterable[tuple[str | bytes, str | bytes | None]]"
@@ -21,13 +22,13 @@ def checked_delay(name: str, seconds: object) -> int:
 
     Raises:
         UsageTypeError: not a number.
-        UsageError: negative or not finite.
+        UsageError: negative, or longer than the system's clock can count.
     """
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         message = f"{name} must be a number of seconds, not {seconds!r}"
         raise UsageTypeError(message)
-    if not 0 <= seconds < float("inf"):
-        message = f"{name}={seconds!r} is no duration; use a number of seconds from 0 on"
+    if not 0 <= seconds <= LONGEST_WAIT:
+        message = f"{name}={seconds!r} is no duration; use a number of seconds from 0 on, and to wait for ever a gate"
         raise UsageError(message)
     return clock.to_ns(seconds)
 

@@ -231,15 +231,11 @@ def _checked_informational(given: Any) -> tuple[Response, ...]:
         if isinstance(item, Response):
             response = item
         elif isinstance(item, tuple) and len(item) == 2:  # noqa: PLR2004 - a pair
-            response = _with_headers(*item)
+            response = Response(item[0], headers=item[1])
         else:
-            response = Response(item)
+            response = Response(checked_status(item))
         if response.status >= _FINAL_STATUS:
             message = f"informational: {response.status} is final; interim responses have a status from 100 to 199"
             raise UsageError(message)
         interim.append(response)
     return tuple(interim)
-
-
-def _with_headers(status: Any, headers: Any) -> Response:
-    return Response(status, headers=headers)

@@ -65,6 +65,15 @@ UNEVENTFUL = "exchange"
 INTERNAL = frozenset((ARMED, DUE, UNEVENTFUL))
 """Kinds that users never see as an `Event`."""
 
+KINDS = tuple(
+    sorted(
+        value
+        for name, value in globals().items()
+        if name.isupper() and isinstance(value, str) and value not in INTERNAL
+    )
+)
+"""Every kind of an `Event`: the words above."""
+
 NO_EXCHANGE = -1
 NO_CONNECTION = -1
 """Of a fact that belongs to the server as a whole."""

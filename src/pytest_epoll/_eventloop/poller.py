@@ -25,6 +25,7 @@ import math
 import select
 from typing import Protocol
 
+from pytest_epoll._core.checks import checked_choice, checked_flag
 from pytest_epoll.errors import UsageError
 
 IN = 0x001
@@ -171,11 +172,11 @@ def check_poller(name: str, *, edge_triggered: bool) -> None:
     """Refuse what `make_poller` could not make, without making one.
 
     Raises:
+        UsageTypeError: not a str, or a flag that is no bool.
         UsageError: an unknown name, a name that this platform lacks, or edge-triggering with anything but epoll.
     """
-    if name not in NAMES:
-        message = f"poller={name!r} is not known; use one of {', '.join(map(repr, NAMES))}"
-        raise UsageError(message)
+    checked_choice("poller", name, NAMES)
+    checked_flag("edge_triggered", edge_triggered)
     if edge_triggered and name != "epoll":
         message = f"edge_triggered=True needs poller='epoll', not {name!r}: {name}(2) knows only levels"
         raise UsageError(message)

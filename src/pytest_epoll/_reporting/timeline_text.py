@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pytest_epoll._core import timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_epoll._core.timeline import Fact
 
@@ -26,8 +26,8 @@ _WIDTH = 40
 _LINES_OF_AN_ERROR = 40
 
 
-def render(facts: Sequence[Fact], *, url: str, routes: Sequence[str]) -> str:
-    """Return the timeline of one server, its address first."""
+def render(facts: Sequence[Fact], *, url: str, routes: Mapping[int, str]) -> str:
+    """Return the timeline of one server, its address first; `routes` by their indexes, without forgotten ones."""
     lines = [url]
     shown = [fact for fact in timeline.expand(facts) if fact[3] not in timeline.INTERNAL]
     begin_ns = shown[0][0] if shown else 0
@@ -116,9 +116,11 @@ def _request_ended(_kind: str, _size: int, detail: Any, *_: Any) -> tuple[str, s
     return None if detail is None else ("!", "incomplete", detail)
 
 
-def _matched(_kind: str, _size: int, detail: Any, _due: int, _sent: int, routes: Sequence[str]) -> tuple[str, str, str]:
+def _matched(
+    _kind: str, _size: int, detail: Any, _due: int, _sent: int, routes: Mapping[int, str]
+) -> tuple[str, str, str]:
     route, reply, _status = detail[:3]
-    return " ", f"route {routes[route]}" if route < len(routes) else "route (forgotten)", f"reply {reply + 1}"
+    return " ", f"route {routes.get(route, '(forgotten)')}", f"reply {reply + 1}"
 
 
 def _sent_line(_kind: str, size: int, detail: Any, due: int, sent: int, _routes: Any) -> tuple[str, str, str]:

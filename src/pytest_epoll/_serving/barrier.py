@@ -9,10 +9,10 @@ A server may be stopped, by another thread, while somebody asks: then the record
 from __future__ import annotations
 
 import sys
-import threading
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from pytest_epoll._core import limits
+from pytest_epoll._core.checks import checked_timeout
 from pytest_epoll._eventloop.loop import LoopBlocked, LoopEnded
 from pytest_epoll._serving import settings
 from pytest_epoll.errors import InternalError, UsageError, WaitTimeout
@@ -106,15 +106,15 @@ class Barrier:
 
         Raises:
             WaitTimeout: it does not hold after `timeout` seconds; the text is `describe()`.
-            UsageError: called on the loop thread, in a forked child, or where it would freeze an event loop.
+            UsageTypeError: a timeout that is no number.
+            UsageError: a negative one; called on the loop thread, in a forked child, or where it would freeze an event
+                loop.
             InternalError: the loop has ended, or hangs, by a defect of ours.
         """
         __tracebackhide__ = True
         if isinstance(timeout, limits.Default):
             timeout = settings.wait_seconds
-        if not 0 <= timeout <= threading.TIMEOUT_MAX:
-            message = f"timeout={timeout!r} is no duration; use seconds from 0 on, and not for ever"
-            raise UsageError(message)
+        checked_timeout(timeout)
         engine = self._running_engine()
         if engine is not None:
             try:

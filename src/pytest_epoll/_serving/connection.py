@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core import clock, limits, timeline
+from pytest_epoll._core.checks import checked_choice
 from pytest_epoll._serving.views import Timeline, seconds
 
 if TYPE_CHECKING:
@@ -120,9 +121,11 @@ class Connection:
 
         Raises:
             WaitTimeout: there is none after `timeout` seconds.
-            UsageError: the wait would freeze an event loop of this thread.
+            UsageTypeError: an argument of a wrong type.
+            UsageError: a kind that there is not, or the wait would freeze an event loop of this thread.
         """
         __tracebackhide__ = True
+        checked_choice("kind", kind, timeline.KINDS)
         index = self._record.index
         journal = self._desk.journal
 

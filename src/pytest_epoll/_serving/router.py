@@ -62,6 +62,7 @@ class Router:
         self.may_settle = True  # False: somebody wants to be told of every request
         self.view = view
         self.asked: RouteEntry | None = None  # whose criteria were looked at last; loop thread only
+        self._registered = 0  # routes ever; their indexes go on counting when they are forgotten
         self._epoch = 0  # counts changes; guards what is about to be settled against what has just changed
         self._exact: dict[str, tuple[RouteEntry, ...]] = {}
         self._by_segment: dict[str, tuple[RouteEntry, ...]] = {}
@@ -77,7 +78,8 @@ class Router:
     def add_route(self, entry: RouteEntry) -> None:
         """Register a route; it answers nothing before its first reply."""
         with self._lock:
-            entry.index = len(self.routes)
+            entry.index = self._registered
+            self._registered += 1
             self.has_unrecorded = self.has_unrecorded or not entry.record_body
             self.routes.append(entry)
 
@@ -99,10 +101,16 @@ class Router:
     def clear(self) -> None:
         """Forget all routes."""
         with self._lock:
+            self.forget_calls()
             self.routes.clear()
             self.has_unrecorded = False
             self._exact, self._by_segment, self._general, self._alike = {}, {}, (), {}
             self._unsettle()
+
+    def forget_calls(self) -> None:
+        """Let the routes count from 0 again, as the record does; what is used up stays used up. Loop thread only."""
+        for entry in self.routes:
+            entry.calls = 0
 
     def phase_changed(self) -> None:
         """Another test has begun: what an earlier body registered has lost its precedence."""

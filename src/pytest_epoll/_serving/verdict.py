@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from pytest_epoll._core import timeline
 from pytest_epoll._core.finding import KINDS, Finding
-from pytest_epoll.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from pytest_epoll._core.messages import RequestRecord
     from pytest_epoll._serving.journal import Journal
@@ -67,8 +66,11 @@ def _unused(routes: list[RouteEntry]) -> Iterator[Finding]:
 
 
 def _unfired(journal: Journal, routes: list[RouteEntry]) -> Iterator[Finding]:
+    known = {entry.index: entry for entry in routes}
     for route, reply, _, text in journal.unfired():
-        entry = routes[route]
+        entry = known.get(route)
+        if entry is None:
+            continue  # forgotten in the meantime, by clear()
         where = f"{entry.text}, {entry.replies[reply].location}"
         yield Finding(
             "unfired",
@@ -95,17 +97,3 @@ def _inexact(journal: Journal) -> Iterator[Finding]:
             yield Finding(
                 "inexact", f"c{fact[1]}.{fact[2]} {fact[5]}\n  exact=False on the fault accepts it", fact[1], fact[2]
             )
-
-
-def checked_kinds(argument: str, kinds: Iterable[str]) -> frozenset[str]:
-    """Return kinds of findings that a caller gave.
-
-    Raises:
-        UsageError: an unknown kind.
-    """
-    checked = frozenset((kinds,) if isinstance(kinds, str) else kinds)
-    unknown = sorted(checked - set(KINDS))
-    if unknown:
-        message = f"{argument}: {unknown[0]!r} is no kind of finding; use {', '.join(map(repr, KINDS))}"
-        raise UsageError(message)
-    return checked

@@ -8,6 +8,7 @@ from itertools import accumulate, count
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core.acts import Fired, Send, Sleep, WaitPeerRead
+from pytest_epoll._core.checks import checked_flag, checked_whole
 from pytest_epoll._core.content import checked_delay
 from pytest_epoll.errors import UsageError, UsageTypeError
 from pytest_epoll.faults._cut import Here, checked_position, mark
@@ -41,7 +42,7 @@ class PartialWrites:
 
     Raises:
         UsageError: not exactly one of `size`, `sizes` and `cuts`; a size below 1; a negative delay or position.
-        UsageTypeError: something that is no number.
+        UsageTypeError: something that is no number, a flag that is no bool.
     """
 
     size: int | None = None
@@ -64,15 +65,12 @@ class PartialWrites:
                     raise UsageTypeError(message)
                 object.__setattr__(self, name, tuple(value))
         for size in (self.size,) if self.sizes is None and self.cuts is None else self.sizes or ():
-            if isinstance(size, bool) or not isinstance(size, int):
-                message = f"PartialWrites: {given[0]}= takes whole bytes, not {size!r}"
-                raise UsageTypeError(message)
-            if size < 1:
-                message = f"PartialWrites: a piece has at least 1 byte, {given[0]}= has {size}"
-                raise UsageError(message)
+            checked_whole(given[0], size, least=1)
         for cut in self.cuts or ():
             checked_position("cuts", cut)
         checked_delay("delay", self.delay)
+        checked_flag("until_read", self.until_read)
+        checked_flag("exact", self.exact)
 
     def __repr__(self) -> str:
         name = next(name for name in ("size", "sizes", "cuts") if getattr(self, name) is not None)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core.acts import Fired, SendRst, WaitDelivered
+from pytest_epoll._core.checks import checked_flag
 from pytest_epoll.faults._cut import Here, checked_position, mark
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Reset:
 
     Raises:
         UsageError: a negative or unknown position.
-        UsageTypeError: a position that is neither a number nor a name.
+        UsageTypeError: a position that is neither a number nor a name, a flag that is no bool.
     """
 
     after: Position = 0
@@ -46,6 +47,8 @@ class Reset:
 
     def __post_init__(self) -> None:
         checked_position("after", self.after)
+        checked_flag("discard", self.discard)
+        checked_flag("exact", self.exact)
 
     @property
     def needs_reply(self) -> bool:

@@ -3,7 +3,7 @@ from pytest_epoll._reporting import timeline_text
 
 
 def rendered(*facts):
-    return timeline_text.render(facts, url="http://127.0.0.1:1", routes=['get("/x"), test_x.py:7']).splitlines()[1:]
+    return timeline_text.render(facts, url="http://127.0.0.1:1", routes={0: 'get("/x"), test_x.py:7'}).splitlines()[1:]
 
 
 def test_a_matched_request_names_the_route_and_where_it_was_registered():
