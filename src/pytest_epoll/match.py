@@ -267,7 +267,7 @@ def _any_text_test(expected: Any) -> Callable[[list[str]], bool]:
         word = str(expected).lower()  # "true" of httpx, "True" of requests
         return lambda values: any(value.lower() == word for value in values)
     if isinstance(expected, (str, int, float)):
-        text = str(expected)
+        text = expected if isinstance(expected, str) else str(expected)  # str() of an enum's member is its name
         return lambda values: text in values
     if isinstance(expected, bytes):
         texts = {expected.decode("latin-1"), expected.decode("utf-8", "replace")}

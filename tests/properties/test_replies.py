@@ -1,0 +1,100 @@
+"""Every legal reply that we write is what h11 reads: over a real socket, to every kind of request."""
+
+from __future__ import annotations
+
+import string
+
+import h11
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_epoll import EpollServer
+from pytest_epoll.testing import RawClient
+
+TOKEN = st.text(string.ascii_letters + string.digits + "-_!#$%&'*+.^`|~", min_size=1, max_size=8)
+VALUE = st.text([chr(code) for code in (*range(0x21, 0x7F), *range(0xA0, 0x100))], max_size=12)
+OURS = {"content-length", "transfer-encoding", "connection", "content-type", "upgrade", "set-cookie"}
+FIELDS = st.lists(st.tuples(TOKEN.filter(lambda name: name.lower() not in OURS), VALUE), max_size=4)
+PIECES = st.lists(st.binary(max_size=40), max_size=5)
+STATUS = st.sampled_from([200, 201, 204, 299, 301, 304, 404, 418, 500, 599])
+
+BODY = st.one_of(
+    st.builds(lambda pieces: ({"content": b"".join(pieces)}, b"".join(pieces)), PIECES),
+    st.builds(lambda pieces: ({"stream": pieces}, b"".join(pieces)), PIECES),
+    st.builds(lambda pieces: ({"stream": lambda: iter(pieces)}, b"".join(pieces)), PIECES),
+    st.builds(lambda text: ({"text": text}, text.encode()), st.text(st.characters(exclude_categories=["Cs"]))),
+    st.just(({}, b"")),
+)
+ASKS = st.sampled_from(
+    [
+        ("GET", "1.1", ""),
+        ("GET", "1.1", "Connection: close\r\n"),
+        ("HEAD", "1.1", ""),
+        ("POST", "1.1", ""),
+        ("GET", "1.0", ""),
+        ("GET", "1.0", "Connection: keep-alive\r\n"),
+        ("HEAD", "1.0", ""),
+    ]
+)
+
+
+@pytest.fixture(scope="module")
+def server():
+    with EpollServer() as server:
+        yield server
+
+
+def read(client, method):
+    """Return (informational, response, body, trailers, whether the connection may go on) as h11 reads them."""
+    parser = h11.Connection(h11.CLIENT)
+    parser.send(h11.Request(method=method, target="/x", headers=[("Host", "t")]))
+    parser.send(h11.EndOfMessage())
+    interim, response, body = [], None, b""
+    while True:
+        event = parser.next_event()
+        if event is h11.NEED_DATA:
+            parser.receive_data(client.recv())
+        elif isinstance(event, h11.InformationalResponse):
+            interim.append(event)
+        elif isinstance(event, h11.Response):
+            response = event
+        elif isinstance(event, h11.Data):
+            body += bytes(event.data)
+        else:
+            assert isinstance(event, h11.EndOfMessage)
+            return interim, response, body, list(event.headers.raw_items()), parser.their_state is h11.DONE
+
+
+def pairs(fields):
+    return [(name.encode(), value.encode("latin-1")) for name, value in fields]
+
+
+@settings(deadline=None, max_examples=150)
+@given(STATUS, FIELDS, BODY, st.none() | FIELDS, st.lists(st.sampled_from([102, 103]), max_size=2), ASKS, st.data())
+def test_what_was_meant_is_what_h11_reads(server, status, fields, body, trailers, interim, ask, data):  # noqa: PLR0917
+    method, version, connection = ask
+    arguments, content = body
+    spoken = data.draw(st.sampled_from(["1.1", "1.0"]))
+    server.clear()
+    server.route(method, "/x").respond(
+        status, headers=fields, trailers=trailers, informational=interim, http_version=spoken, **arguments
+    )
+    with RawClient(server.address) as client:
+        client.send(f"{method} /x HTTP/{version}\r\nHost: t\r\n{connection}\r\n".encode())
+        seen_interim, response, seen_body, seen_trailers, goes_on = read(client, method)
+        is_reused = False
+        if goes_on:
+            client.send(f"{method} /x HTTP/{version}\r\nHost: t\r\n{connection}\r\n".encode())
+            assert response.status_code == read(client, method)[1].status_code
+            is_reused = True
+
+    has_content = method != "HEAD" and status not in {204, 304}
+    is_chunked = (b"transfer-encoding", b"chunked") in response.headers
+    assert (status, spoken.encode()) == (response.status_code, response.http_version)
+    assert interim == [event.status_code for event in seen_interim]
+    assert pairs(fields) == response.headers.raw_items()[: len(fields)]
+    assert (content if has_content else b"") == seen_body
+    assert (pairs(trailers or []) if is_chunked and has_content else []) == seen_trailers
+    assert [True] * (1 + is_reused) == [request.complete for request in server.requests]
+    assert [] == [finding for finding in server.findings() if finding.kind != "unused"]
