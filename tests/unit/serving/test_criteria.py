@@ -99,11 +99,11 @@ def test_criteria_hold(criteria, record):
         ({"query": {"tag": ["b", "a"]}}, PLAIN, 'tag: ["b", "a"]', "a, b"),
         ({"query": {"Page": "1"}}, PLAIN, "Page: 1", "(absent)"),
         ({"query": {"page": match.absent}}, PLAIN, "page: match.absent", "1"),
-        ({"query": match.exactly({"page": 1})}, PLAIN, "no others", "tag: a, b; empty: "),
+        ({"query": match.exactly({"page": 1})}, PLAIN, "no others", "tag, empty"),
         ({"query": lambda query: False}, PLAIN, "<lambda>", "Values("),
         ({"headers": {"X-Id": "8"}}, PLAIN, "x-id: 8", "7"),
         ({"headers": {"Authorization": re.compile("Bearer")}}, PLAIN, "authorization: re 'Bearer'", "(absent)"),
-        ({"headers": match.exactly({"host": "t", "x-id": 7})}, PLAIN, "no others", "accept: text/html, */*"),
+        ({"headers": match.exactly({"host": "t", "x-id": 7})}, PLAIN, "no others", "accept, cookie"),
         ({"cookies": {"sid": "abd"}}, PLAIN, "sid: abd", "abc"),
         ({"cookies": {"a": "3"}}, TWICE, "a: 3", "1"),
         ({"json": {"sku": 7}}, JSON, '{"sku": 7}', '{"sku": 7, "tags"'),
@@ -134,15 +134,10 @@ def test_a_route_explains_itself_in_lines():
     server = EpollServer()
     route = server.post("/x", headers={"X-Id": 7}, json={"sku": 7, "qty": 1}).respond(200)
     request = server._desk.request(get("/x", "X-Id: 7", method="POST", body=b'{"sku": "7", "qty": 1}'))
+    lines = [re.sub(" +", " ", line).strip() for line in route.explain(request)]
 
-    assert [
-        "method   POST                         ok",
-        'path     "/x"                         ok',
-        "headers  x-id: 7                      ok",
-        'json     {"sku": 7, "qty": 1}         got: {"sku": "7", "qty": 1}',
-        '                                      - "sku": 7',
-        '                                      + "sku": "7"',
-    ] == [line.rstrip() for line in route.explain(request)]
+    assert ["method POST ok", "path /x ok", "headers x-id: 7 ok"] == lines[:3]
+    assert ['- "sku": 7', '+ "sku": "7"'] == lines[-2:]
 
 
 def test_a_pattern_explains_itself_beside_a_request():
@@ -154,15 +149,6 @@ def test_a_pattern_explains_itself_beside_a_request():
     assert [] == list(match.contains(b'"a"').explain(request))
     assert ['- "b"', '+ "{\\"a\\": 2}"'] == list(match.contains("b").explain(request))
     assert next(match.exactly({}).explain(broken)).startswith("+ not JSON: ")
-
-
-def test_get_does_not_answer_head_and_the_near_miss_says_so():
-    server = EpollServer()
-    route = server.get("/x").respond(200)
-    record = get("/x", method="HEAD")
-    assert answer(server, record) is None
-
-    assert any("GET does not answer HEAD" in line for line in route.explain(server._desk.request(record)))
 
 
 @pytest.mark.parametrize(
@@ -219,7 +205,5 @@ def test_repr_of_criteria_is_code():
     server = EpollServer()
     route = server.post("/x", query={"a": 1}, headers={"B": match.absent}, json=match.contains({"c": None}), where=len)
 
-    assert (
-        "<Route post(\"/x\", query={'a': 1}, headers={'B': match.absent}, "
-        "json=match.contains({'c': None}), where=len), "
-    ) == repr(route).rpartition("test_criteria")[0]
+    code = 'post("/x", query={"a": 1}, headers={"B": match.absent}, json=match.contains({\'c\': None}), where=len)'
+    assert f"<Route {code}, " == repr(route).rpartition("test_criteria")[0]
