@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import subprocess
 import sys
@@ -121,14 +122,23 @@ def _status(path: str, name: str) -> int:
     raise LookupError(f"no {name} in {path}")
 
 
-def in_fresh_process(target: str, **options: object) -> Any:
+def in_fresh_process(target: str, *, bytecode: str | None = None, **options: object) -> Any:
     """Return what `module:function` returns for these keywords in a new interpreter, by way of JSON.
+
+    Args:
+        target: what to call.
+        bytecode: a folder for compiled modules, which are then kept whatever the environment says.
+        options: its keywords.
 
     Raises:
         NotYet: it raised, which is how a server under test says that it can't do something.
     """
     words = (sys.executable, "-m", "benchmarks.processes", target, json.dumps(options))
-    done = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False, timeout=600)
+    environment = dict(os.environ)
+    if bytecode is not None:
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        environment["PYTHONPYCACHEPREFIX"] = bytecode
+    done = subprocess.run(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False, timeout=600)
     lines = done.stdout.splitlines()
     if not lines:
         raise NotYet(f"{target} ended with status {done.returncode}")
