@@ -23,9 +23,9 @@ from pytest_epoll._eventloop import probes
 _FREE_ROUNDS = 8
 """Rounds that are not counted: to accept, to read, to answer, to see the FIN, and the same once more."""
 
-_SPARE_ROUNDS = 64
-"""Rounds in which no descriptor is owed anything but something was done: edge-triggered, a full receive buffer of some
-6 MB is emptied by callbacks, without a further event, in 24."""
+_SPARE_ROUNDS = 256
+"""Rounds in which no descriptor is owed anything but something was done: edge-triggered, what is left in a receive
+buffer is read by callbacks, without a further event, `READS_A_TURN` times 16 KiB a round; 16 MiB in all."""
 
 _ON_THE_WAY = 4 * 2**20
 """Bytes in the client's send buffer, at the most."""
