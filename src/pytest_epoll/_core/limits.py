@@ -9,8 +9,8 @@ BODY_READ_SIZE = 256 * 1024
 """One `recv` inside a body: at 64 KiB a 64 MiB upload spends twice the time in Python."""
 
 READS_A_TURN = 4
-"""How often one connection may be read, edge-triggered, before the others get their turn, so that a flood delays nobody:
-one read of a flood of requests has 500 of them, which are some milliseconds; of an upload it has 256 KiB."""
+"""How often one connection may be read, edge-triggered, before the others get their turn: a flood delays nobody. One
+read of a flood of requests has 500 of them, which are some milliseconds of work; of an upload it has 256 KiB."""
 
 DRAIN_SECONDS = 60.0
 """How long a half-closed connection is drained: a client's pool may hold a dead socket for long, a test does not."""
