@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_epoll._reporting import near_miss, timeline_text
+from pytest_epoll._reporting import near_miss, timeline_text, wire_note
 from pytest_epoll._serving import phases
 from pytest_epoll._serving.registry import forget_stopped_servers, known_servers
 from pytest_epoll.errors import (
@@ -268,4 +268,4 @@ def _traffic(docket: Docket) -> Iterator[tuple[EpollServer, list[Fact]]]:
 
 
 def _wire_notes(docket: Docket) -> list[str]:
-    return [note for _, facts in _traffic(docket) if (note := timeline_text.note(facts))]
+    return [note for _, facts in _traffic(docket) if (note := wire_note.note(facts))]

@@ -19,6 +19,7 @@ from pytest_epoll._core.checks import (
 from pytest_epoll._core.finding import KINDS
 from pytest_epoll._core.location import caller
 from pytest_epoll._core.messages import Mishap
+from pytest_epoll._core.summary import RouteLabel
 from pytest_epoll._eventloop.listener import open_listening_socket
 from pytest_epoll._eventloop.poller import check_poller
 from pytest_epoll._reporting import near_miss, timeline_text
@@ -477,5 +478,6 @@ class EpollServer:
 
     def render(self, facts: Sequence[Fact]) -> str:
         """Return these facts as text."""
-        routes = {entry.index: f"{entry.text}, {entry.location}" for entry in list(self._router.routes)}
+        entries = list(self._router.routes)
+        routes = {entry.index: RouteLabel(entry.text, entry.location, len(entry.replies)) for entry in entries}
         return timeline_text.render(facts, url=self.url, routes=routes)

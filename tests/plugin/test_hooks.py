@@ -67,7 +67,7 @@ def pytest_epoll_report(server, lines):
 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["*- epoll wire timeline*", "*unmatched: no route wants it", "reported for http://127.0.0.1:*"]
+        ["*- epoll wire timeline*", "*unmatched, answered 501*", "reported for http://127.0.0.1:*"]
     )
     assert "accepted from" not in result.stdout.str()
 

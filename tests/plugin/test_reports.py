@@ -59,7 +59,7 @@ def test_the_timeline_tells_what_happened_in_the_order_in_which_it_did(run):
             "http://127.0.0.1:*",
             "     0.0 ms c0     accepted from 127.0.0.1:*",
             "* c0.0 > GET /big HTTP/1.1 * bytes, 5 headers",
-            '* c0.0   route get("/big"), test_it.py:* reply 1',
+            '* c0.0   route get("/big"), test_it.py:* reply 1 of 1',
             "* c0.0 < HTTP/1.1 200 OK * 137 of 4137 bytes",
             "* c0.0 ! faults.Reset(after=137) * fired",
             "* c0   < RST*",
@@ -157,9 +157,9 @@ def timeline_lines(result):
         ((), "", 60),
         ((), "epoll_trace_lines = 12", 12),
         (("--epoll-trace=auto",), "epoll_trace_lines = 12", 12),
-        (("--epoll-trace=full",), "epoll_trace_lines = 12", 30 * 7 + 1),
+        (("--epoll-trace=full",), "epoll_trace_lines = 12", 30 * 6 + 1),
         (("--epoll-trace=off",), "", 0),
-        ((), "epoll_trace_lines = 0", 30 * 7 + 1),
+        ((), "epoll_trace_lines = 0", 30 * 6 + 1),
     ],
 )
 def test_the_timeline_is_as_long_as_was_asked_for(run, arguments, ini, lines):
@@ -168,7 +168,7 @@ def test_the_timeline_is_as_long_as_was_asked_for(run, arguments, ini, lines):
     result.assert_outcomes(failed=1)
     assert lines == timeline_lines(result)
     if 0 < lines < 100:
-        result.stdout.fnmatch_lines([f"... {30 * 7 + 1 - lines + 1} lines; all of them with --epoll-trace=full"])
+        result.stdout.fnmatch_lines([f"... {30 * 6 + 1 - lines + 1} lines; all of them with --epoll-trace=full"])
 
 
 @pytest.mark.parametrize(

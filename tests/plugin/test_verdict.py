@@ -18,7 +18,7 @@ FINDINGS = {
             "E   unmatched: c1.0 GET /user",
             'E     closest: get("/users"), test_it.py:*',
             "E       method   GET * ok",
-            'E       path * got: "/user"',
+            "E       path * got: /user",
         ],
     ),
     "used up": (
@@ -27,7 +27,10 @@ FINDINGS = {
         ask(epoll_server)
         ask(epoll_server)
         """,
-        ["E   unmatched: c1.0 GET /x", 'E     closest: get("/x"), test_it.py:*: used up, all 1 replies have been sent'],
+        [
+            "E   unmatched: c1.0 GET /x",
+            'E     closest: get("/x"), test_it.py:*: used up: its one reply answered 1 request',
+        ],
     ),
     "never requested": (
         """
@@ -400,7 +403,7 @@ def test_it(broken):
 """)
 
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["E*ValueError: broken", "*epoll wire timeline*", "*unmatched: no route wants it"])
+    result.stdout.fnmatch_lines(["E*ValueError: broken", "*epoll wire timeline*", "*unmatched, answered 501*"])
     assert "EpollFindings" not in result.stdout.str()
 
 

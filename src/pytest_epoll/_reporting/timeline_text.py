@@ -1,168 +1,136 @@
 """The wire timeline as text: what a failing test shows.
 
 0.0 ms  c0     accepted from 127.0.0.1:51022
-0.2     c0.0 > GET /big HTTP/1.1                       104 bytes, 5 headers
-0.2     c0.0   route get("/big"), test_download.py:6   reply 1
-0.3     c0.0 < HTTP/1.1 200 OK                         137 of 4155 bytes
-0.3     c0.0 ! faults.Reset(after=137)                 fired
-0.3     c0   < RST                                     closed by server
+0.2     c0.0 > GET /big HTTP/1.1                     104 bytes, 5 headers
+0.2     c0.0   route get("/big"), test_download.py:6 reply 1 of 1
+0.3     c0.0 < HTTP/1.1 200 OK                       137 of 4155 bytes
+0.3     c0.0 ! faults.Reset(after=137)               fired
+0.3     c0   < RST                                   closed by server
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+import re
+from typing import TYPE_CHECKING
 
-from pytest_epoll._core import timeline
+from pytest_epoll._core.showing import count, shortened
+from pytest_epoll._reporting.timeline_rows import WIDTH, rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from pytest_epoll._core.summary import RouteLabel
     from pytest_epoll._core.timeline import Fact
 
-_WIDTH = 40
-"""Columns of the middle part, so that the figures stand below each other."""
+_NARROW = 28
+"""Characters of the middle column at the least, so that the figures of two servers stand below each other."""
 
+_FIGURE = 120
+"""Characters of the last column, and of a row that has none: an error's text may take two lines of a terminal."""
 
 _LINES_OF_AN_ERROR = 40
+"""Lines that the text of an exception ends with: under pytest the whole timeline stands below it."""
+
+_LINE = re.compile(r"( *[0-9.]+(?: ms)? +)(\S+ +)([<>! ]) (.*)")
+"""A line of the timeline: moment, name, arrow, the rest."""
+
+_COLOURS = {">": "36", "<": "32", "!": "31;1", " ": ""}
+"""By arrow: cyan from the client, green to it, bold red what is out of the ordinary (ECMA-48 section 8.3.117)."""
 
 
-def render(facts: Sequence[Fact], *, url: str, routes: Mapping[int, str]) -> str:
-    """Return the timeline of one server, its address first; `routes` by their indexes, without forgotten ones."""
+def render(
+    facts: Sequence[Fact], *, url: str, routes: Mapping[int, RouteLabel] | None = None, colour: bool = False
+) -> str:
+    """Return the timeline of one server, its address first.
+
+    Args:
+        facts: what happened, in order.
+        url: the server's address.
+        routes: how its routes are called, by their indexes.
+        colour: whether to colour the lines for a terminal.
+    """
+    table = list(rows(facts, routes or {}))
+    begin_ns = table[0].at_ns if table else 0
+    names = max((len(row.name) for row in table), default=0)
+    middle = [len(row.what) for row in table if row.figure]
+    width = min(max((size for size in middle if size <= WIDTH), default=0), WIDTH)
+    width = max(width, _NARROW)
     lines = [url]
-    shown = [fact for fact in timeline.expand(facts) if fact[3] not in timeline.INTERNAL]
-    begin_ns = shown[0][0] if shown else 0
-    due: dict[tuple[int, int], int] = {}
-    sent: dict[tuple[int, int], int] = {}
-    for at_ns, connection, exchange, kind, size, detail in shown:
-        key = (connection, exchange)
-        if kind == timeline.MATCHED:
-            due[key] = size
-        if kind == timeline.SENT:
-            sent[key] = sent.get(key, 0) + size
-        describe: _Describe = _LINES.get(kind, _plain)
-        line = describe(kind, size, detail, due.get(key, 0), sent.get(key, 0), routes)
-        if line is None:
-            continue
-        arrow, what, figure = line
-        moment = f"{(at_ns - begin_ns) / 1e6:8.1f}" + (" ms" if len(lines) == 1 else "   ")
-        name = "-" if connection < 0 else f"c{connection}" if exchange < 0 else f"c{connection}.{exchange}"
-        lines.append(f"{moment} {name:<5}{arrow} {what:<{_WIDTH}} {figure}".rstrip())
-    return "\n".join(lines)
+    for row in table:
+        moment = f"{(row.at_ns - begin_ns) / 1e6:8.1f}" + (" ms" if len(lines) == 1 else "   ")
+        what = shortened(row.what, max(width, WIDTH) if row.figure else _FIGURE)
+        figure = shortened(row.figure, _FIGURE)
+        lines.append(f"{moment} {row.name:<{max(names, 4)}} {row.arrow} {what:<{width}} {figure}".rstrip())
+    return "\n".join(coloured(lines) if colour else lines)
 
 
 def title(facts: Sequence[Fact]) -> str:
     """Return "1 connection, 2 requests": how much a timeline is about."""
     connections = len({fact[1] for fact in facts if fact[1] >= 0})
     requests = len({(fact[1], fact[2]) for fact in facts if fact[2] >= 0})
-    return f"{_count(connections, 'connection')}, {_count(requests, 'request')}"
+    return f"{count(connections, 'connection')}, {count(requests, 'request')}"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def coloured(lines: Sequence[str]) -> list[str]:
+    """Return the lines of a timeline in colours, by direction."""
+    return [_coloured(line) for line in lines]
+
+
+def _coloured(line: str) -> str:
+    found = _LINE.fullmatch(line)
+    if found is None:
+        return f"\x1b[1m{line}\x1b[0m" if line.startswith("http") else f"\x1b[2m{line}\x1b[0m"
+    moment, name, arrow, rest = found.groups()
+    code = _COLOURS[arrow]
+    if rest.startswith("RST"):
+        code = _COLOURS["!"]
+    inner = f"\x1b[{code}m{arrow} {rest}\x1b[0m" if code else f"{arrow} {rest}"
+    return f"\x1b[2m{moment}\x1b[0m{name}{inner}"
+
+
+# -- shortening --
 
 
 def shorten(lines: list[str], limit: int) -> list[str]:
-    """Return at most `limit` lines, cut in the middle; 0 is no limit."""
+    """Return at most `limit` lines, cut in the middle but for what is out of the ordinary; 0 is no limit.
+
+    The end is kept (it tells how things went wrong), the beginning as far as there is room, and in between the last
+    few lines about faults and errors.
+    """
     if not limit or len(lines) <= limit:
         return lines
-    first = limit // 2
-    last = limit - first - 1
-    missing = len(lines) - first - last
-    return [*lines[:first], f"... {missing} lines; all of them with --epoll-trace=full", *lines[len(lines) - last :]]
+    last = max(limit // 2, 1)
+    rest = len(lines) - last
+    odd = [place for place in range(1, rest) if _is_odd(lines[place])][-(limit // 8) :] if limit >= 8 else []  # noqa: PLR2004 - room for one
+    first = max(limit - last - 1 - 2 * len(odd), 1)
+    places = sorted({*range(min(first, rest)), *odd, *range(rest, len(lines))})
+    return _with_gaps(lines, places)[-limit:] if limit < 3 else _with_gaps(lines, places)  # noqa: PLR2004
+
+
+def _is_odd(line: str) -> bool:
+    found = _LINE.fullmatch(line)
+    return found is not None and found[3] == "!"
+
+
+def _with_gaps(lines: Sequence[str], places: Sequence[int]) -> list[str]:
+    kept: list[str] = []
+    before = -1
+    hint = "; all of them with --epoll-trace=full"
+    for place in places:
+        missing = place - before - 1
+        if missing:
+            kept.append(f"... {count(missing, 'line')}{hint}")
+            hint = ""
+        kept.append(lines[place])
+        before = place
+    return kept
 
 
 def last_lines(text: str) -> str:
-    """Return the end of a timeline, for the text of an exception; under pytest the whole of it stands below."""
-    return "\n".join(text.splitlines()[-_LINES_OF_AN_ERROR:])
-
-
-def note(facts: Sequence[Fact]) -> str:
-    """Return the wire's side of a client's error in one line: what the last fault did; "" if there was none."""
-    fired = [fact for fact in facts if fact[3] == timeline.FAULT]
-    if not fired:
-        return ""
-    _, connection, exchange, _, _, (_, _, _, fault) = fired[-1]
-    own = [fact for fact in timeline.expand(facts) if fact[1] == connection]
-    of_exchange = [fact for fact in own if fact[2] == exchange]
-    line = next((_line_of(fact[5]).rpartition(" ")[0] for fact in of_exchange if fact[3] == timeline.HEAD), "?")
-    due = next((fact[4] for fact in of_exchange if fact[3] == timeline.MATCHED), 0)
-    sent = sum(fact[4] for fact in of_exchange if fact[3] == timeline.SENT)
-    verb = "delivered" if any(fact[3] == timeline.DELIVERED for fact in of_exchange) else "sent"
-    goodbyes = {timeline.FIN_SENT: "then FIN", timeline.RST_SENT: "then RST"}
-    end = next((goodbyes[fact[3]] for fact in own if fact[3] in goodbyes), "then nothing more")
-    return f"wire: c{connection}.{exchange} {line}: {sent} of {due} bytes {verb}, {end} ({fault})"
-
-
-def _line_of(data: bytes) -> str:
-    """Return the first line of bytes, shortened and escaped."""
-    return _escaped(data.split(b"\r\n", 1)[0])
-
-
-def _escaped(data: bytes) -> str:
-    """Return bytes with everything that is no printable ASCII escaped, shortened."""
-    text = data.decode("latin-1").encode("unicode_escape").decode("ascii")
-    return text if len(text) <= _WIDTH else text[: _WIDTH - 3] + "..."
-
-
-def _head(_kind: str, size: int, detail: Any, *_: Any) -> tuple[str, str, str]:
-    return ">", _line_of(detail), f"{size} bytes, {_count(detail.count(b': '), 'header')}"
-
-
-def _body(_kind: str, size: int, *_: Any) -> tuple[str, str, str]:
-    return ">", "body", f"{size} bytes"
-
-
-def _request_ended(_kind: str, _size: int, detail: Any, *_: Any) -> tuple[str, str, str] | None:
-    return None if detail is None else ("!", "incomplete", detail)
-
-
-def _matched(
-    _kind: str, _size: int, detail: Any, _due: int, _sent: int, routes: Mapping[int, str]
-) -> tuple[str, str, str]:
-    route, reply, _status = detail[:3]
-    return " ", f"route {routes.get(route, '(forgotten)')}", f"reply {reply + 1}"
-
-
-def _sent_line(_kind: str, size: int, detail: Any, due: int, sent: int, _routes: Any) -> tuple[str, str, str]:
-    is_first = sent == size
-    what = _line_of(detail) if is_first else f"... {_escaped(detail)}"
-    of = f" of {due}" if due and sent != due else ""
-    return "<", what[:_WIDTH], f"{sent}{of} bytes"
-
-
-def _gate(_kind: str, _size: int, detail: Any, *_: Any) -> tuple[str, str, str]:
-    name, what = detail
-    return " ", f"waits at {name}" if what == "reached" else f"{name} was opened", ""
-
-
-def _plain(kind: str, size: int, detail: Any, *_: Any) -> tuple[str, str, str]:
-    return " ", kind, " ".join(str(part) for part in (size or "", detail if detail is not None else "") if part != "")
-
-
-_Describe: TypeAlias = "Callable[..., tuple[str, str, str] | None]"
-
-_LINES: dict[str, _Describe] = {
-    timeline.ACCEPTED: lambda _k, _s, detail, *_: (" ", f"accepted from {detail}", ""),
-    timeline.HEAD: _head,
-    timeline.BODY: _body,
-    timeline.REQUEST_ENDED: _request_ended,
-    timeline.MATCHED: _matched,
-    timeline.UNMATCHED: lambda *_: ("!", "unmatched: no route wants it", ""),
-    timeline.REFUSED: lambda _k, _s, detail, *_: ("!", "refused", detail),
-    timeline.SENT: _sent_line,
-    timeline.DELIVERED: lambda _k, size, *_: (" ", "delivered to the client", f"{size} bytes in all") if size else None,
-    timeline.PEER_READ: lambda _k, size, *_: (" ", "read by the client", f"{size} bytes in all"),
-    timeline.CONTINUE_SENT: lambda *_: ("<", "HTTP/1.1 100 Continue", ""),
-    timeline.SEND_BLOCKED: lambda _k, size, *_: (" ", "blocked: the client does not read", f"{size} bytes left"),
-    timeline.SEND_RESUMED: lambda *_: (" ", "goes on: the client has read", ""),
-    timeline.SEND_FAILED: lambda _k, _s, detail, *_: ("!", "could not be sent", detail),
-    timeline.HANDLER_ERROR: lambda _k, _s, detail, *_: ("!", detail, ""),
-    timeline.PAUSED: lambda _k, _s, detail, *_: (" ", f"waits {detail:g} s", ""),
-    timeline.GATE: _gate,
-    timeline.FAULT: lambda _k, _s, detail, *_: ("!", detail[3], "fired"),
-    timeline.FIN_RECEIVED: lambda *_: (">", "FIN", ""),
-    timeline.RST_RECEIVED: lambda _k, _s, detail, *_: (">", "RST", detail or ""),
-    timeline.FIN_SENT: lambda _k, _s, detail, *_: ("<", "FIN", detail or ""),
-    timeline.RST_SENT: lambda _k, _s, detail, *_: ("<", "RST", detail or ""),
-    timeline.ENDED: lambda *_: (" ", "ended", ""),
-}
+    """Return the end of a timeline, for the text of an exception."""
+    lines = text.splitlines()
+    if len(lines) <= _LINES_OF_AN_ERROR:
+        return text
+    return "\n".join(
+        [lines[0], f"... {len(lines) - _LINES_OF_AN_ERROR} earlier lines", *lines[2 - _LINES_OF_AN_ERROR :]]
+    )

@@ -299,7 +299,7 @@ class Session:
         journal = self._context.journal
         text = self._context.explain_unmatched(record)
         journal.unmatched.append((record, text))
-        journal.note(clock.now_ns(), record, timeline.UNMATCHED)
+        journal.note(clock.now_ns(), record, timeline.UNMATCHED, 0, text.strip().partition("\n")[0])
         return Reply(http1_writer.unmatched(text, closes=record.complete is None))
 
     def _chosen_performance(self, exchange: Exchange) -> Acts:

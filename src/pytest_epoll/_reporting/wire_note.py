@@ -1,0 +1,180 @@
+"""The wire's side of a client's exception, in one line: what the last exchange came to.
+
+wire: c0.0 GET /big: 137 of 4155 bytes delivered, then RST (faults.Reset(after=137))
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_epoll._core import timeline
+from pytest_epoll._core.showing import count, printable, shortened
+from pytest_epoll._reporting.sent_bytes import first_line, is_interim
+from pytest_epoll._reporting.timeline_rows import GOODBYES, name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_epoll._core.timeline import Fact
+
+_TEXT = 160
+"""Characters of a reason that a note has: it is one line below an exception."""
+
+_WAITS = frozenset((timeline.PAUSED, timeline.GATE, timeline.STALLED, timeline.SEND_BLOCKED))
+"""What an exchange may stand at."""
+
+_PARTED = {
+    timeline.FIN_SENT: "FIN",
+    timeline.RST_SENT: "RST",
+    timeline.FIN_RECEIVED: "the client closed",
+    timeline.RST_RECEIVED: "the client reset the connection, or closed it with bytes unread",
+}
+
+
+def note(facts: Sequence[Fact], *, url: str = "", is_running: bool = True) -> str:
+    """Return what a server saw of the exchange in which its client failed, "" if that was uneventful.
+
+    Args:
+        facts: what happened in the test, in order.
+        url: the server's address, for a server that nobody reached.
+        is_running: whether the server still runs.
+    """
+    at = f" at {url}" if url else ""
+    stopped = "" if is_running else f"; the server{at} has been stopped"
+    whole = list(timeline.expand(facts))
+    of_clients = [fact for fact in whole if fact[1] >= 0]
+    if not of_clients:
+        return f"wire: no connection reached the server{at}" + ("" if is_running else ", which has been stopped")
+    connection, exchange = _last(of_clients)
+    own = [fact for fact in of_clients if fact[1] == connection]
+    text = _exchange(own, exchange) if exchange >= 0 else _connection(own)
+    if not text:
+        return f"wire:{stopped[1:]}" if stopped else ""
+    return f"wire: {name_of(connection, exchange)} {text}{stopped}"
+
+
+def _last(facts: Sequence[Fact]) -> tuple[int, int]:
+    """Return the exchange that a failure is most likely about: of the last fault, else of the last thing that came."""
+    for fact in reversed(facts):
+        if fact[3] == timeline.FAULT:
+            return fact[1], fact[2]
+    begun = [fact for fact in facts if fact[3] in {timeline.ACCEPTED, timeline.HEAD, timeline.REFUSED}]
+    connection = (begun or facts)[-1][1]
+    exchange = max((fact[2] for fact in facts if fact[1] == connection), default=timeline.NO_EXCHANGE)
+    return connection, exchange
+
+
+def _connection(own: Sequence[Fact]) -> str:
+    """Return what became of a connection on which no request came."""
+    refused = next((fact for fact in own if fact[3] == timeline.REFUSED), None)
+    if refused is not None:
+        return f"was refused: {_reason(refused[5])}"
+    return f"was accepted, no request came{_end(own)}"
+
+
+def _exchange(own: Sequence[Fact], exchange: int) -> str:
+    facts = [fact for fact in own if fact[2] == exchange]
+    by_kind: dict[str, Fact] = {fact[3]: fact for fact in facts}
+    head = by_kind.get(timeline.HEAD)
+    line = "(no complete head)" if head is None else shortened(first_line(head[5]).rpartition(" ")[0], _TEXT)
+    story = _story(own, facts, by_kind)
+    return f"{line}: {story}" if story else ""
+
+
+def _story(own: Sequence[Fact], facts: Sequence[Fact], by_kind: dict[str, Fact]) -> str:
+    fired = ", ".join(dict.fromkeys(_fault(fact[5]) for fact in facts if fact[3] == timeline.FAULT))
+    after = [fact for fact in own if fact[0] >= facts[0][0]]
+    if fired:
+        return f"{_progress(facts, by_kind)}, {_end(after).removeprefix('; ') or 'then nothing more'} ({fired})"
+    return "; ".join(_troubles(after, facts, by_kind)) + (_end(after) if _is_odd(after, facts, by_kind) else "")
+
+
+def _fault(detail: Any) -> str:
+    return str(detail[3]) if isinstance(detail, tuple) else str(detail)
+
+
+def _troubles(own: Sequence[Fact], facts: Sequence[Fact], by_kind: dict[str, Fact]) -> Iterator[str]:
+    """Yield what was out of the ordinary; how an answer stands if it is not whole."""
+    error = by_kind.get(timeline.HANDLER_ERROR)
+    if error is not None:
+        yield _reason(error[5])
+    refused = by_kind.get(timeline.REFUSED)
+    if refused is not None:
+        yield f"refused{f' with {refused[4]}' if refused[4] else ''}: {_reason(refused[5])}"
+        return
+    unmatched = by_kind.get(timeline.UNMATCHED)
+    if unmatched is not None:
+        closest = unmatched[5] or "no route wants it"
+        yield f"unmatched, answered 501; {_reason(closest)}"
+        return
+    ended = by_kind.get(timeline.REQUEST_ENDED)
+    if ended is None:
+        yield "the request has not come to its end"
+    elif ended[5] is not None:
+        yield f"the request broke off: {_reason(ended[5])}"
+    elif not _is_whole(facts, by_kind) or error is not None:
+        yield _progress(facts, by_kind)
+        waiting = next((fact for fact in reversed(own) if fact[3] in {*_WAITS, timeline.SENT}), None)
+        if waiting is not None and waiting[3] in _WAITS:
+            yield _standing(waiting)
+
+
+def _is_odd(own: Sequence[Fact], facts: Sequence[Fact], by_kind: dict[str, Fact]) -> bool:
+    """Whether the goodbye belongs to the story."""
+    return next(_troubles(own, facts, by_kind), None) is not None
+
+
+def _is_whole(facts: Sequence[Fact], by_kind: dict[str, Fact]) -> bool:
+    """Whether the whole answer was sent, as far as its size is known; of a stream the last chunk tells."""
+    due = _due(by_kind)
+    sent = _sent(facts)
+    if due:
+        return sent >= due
+    last = next((fact for fact in reversed(facts) if fact[3] == timeline.SENT), None)
+    return last is not None and last[5].endswith(b"0\r\n\r\n")
+
+
+def _due(by_kind: dict[str, Fact]) -> int:
+    return max((by_kind[kind][4] for kind in (timeline.MATCHED, timeline.DUE) if kind in by_kind), default=0)
+
+
+def _sent(facts: Sequence[Fact]) -> int:
+    return sum(fact[4] for fact in facts if fact[3] == timeline.SENT and not is_interim(fact[5]))
+
+
+def _progress(facts: Sequence[Fact], by_kind: dict[str, Fact]) -> str:
+    sent, due = _sent(facts), _due(by_kind)
+    if sent and _is_whole(facts, by_kind) and timeline.FAULT not in by_kind:
+        return f"answered {_status(facts)}"
+    verb = "delivered" if timeline.DELIVERED in by_kind else "sent"
+    if not sent:
+        return f"nothing of {count(due, 'byte')} {verb}" if due else "nothing sent"
+    return f"{sent} of {count(due, 'byte')} {verb}" if due else f"{count(sent, 'byte')} {verb}"
+
+
+def _status(facts: Sequence[Fact]) -> str:
+    """Return the status that went out on the wire."""
+    first = next(fact[5] for fact in facts if fact[3] == timeline.SENT and not is_interim(fact[5]))
+    return [*first_line(first).split(" ", 2), "?"][1]
+
+
+def _standing(fact: Fact) -> str:
+    kind, detail = fact[3], fact[5]
+    if kind == timeline.PAUSED:
+        return f"pausing for {detail:g} s"
+    if kind == timeline.GATE:
+        return f"waiting at {detail[0]}" if detail[1] == "reached" else f"{detail[0]} {detail[1]}"
+    return "stalled" if kind == timeline.STALLED else "the client does not read"
+
+
+def _end(own: Sequence[Fact]) -> str:
+    """Return the first goodbye, and who said it, if there was one."""
+    goodbye = next((fact for fact in own if fact[3] in GOODBYES and fact[5] != "half-close"), None)
+    if goodbye is None:
+        return ""
+    reason = f", {_reason(goodbye[5])}" if goodbye[5] else ""
+    return f"; then {_PARTED[goodbye[3]]}{reason}"
+
+
+def _reason(text: object) -> str:
+    return shortened(printable(str(text)), _TEXT)
