@@ -38,6 +38,28 @@ def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Spread:
     return spread([above / below for above, below in zip(numerators, denominators, strict=True)])
 
 
+SATURATED = 1 / 32
+"""Sleeps an answer up to which a server counts as busy: it found half of 64 connections ready, or more."""
+
+
+def ratio_while_busy(raw: Figures, other: Figures) -> tuple[Spread, str]:
+    """Return the ratios from the rounds in which the raw loop was busy, and in words how many these were.
+
+    When the neighbours take the core away from the load, the raw loop is the first to wait for it, and pays for its
+    wake-ups; whatever is compared with it then looks better than it is.
+    """
+    pairs = zip(raw.cpu_us, other.cpu_us, raw.sleeps, strict=True)
+    ratios = [above / below for above, below, sleeps in pairs if sleeps <= SATURATED]
+    everything = len(raw.cpu_us)
+    if len(ratios) == everything:
+        return spread(ratios), ""
+    if len(ratios) < 3:
+        return ratio(
+            raw.cpu_us, other.cpu_us
+        ), "the raw loop waited for the load in nearly all rounds, so the ratio is too kind"
+    return spread(ratios), f"{len(ratios)} of {everything} rounds count, in the others the raw loop waited for the load"
+
+
 def total(*figures: Sequence[float]) -> list[float]:
     """Return the sums of figures from the same rounds."""
     return [sum(parts) for parts in zip(*figures, strict=True)]
