@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from benchmarks.arena import Arena
 from benchmarks.contestants import LATE_PATH, LATE_SECONDS, route_path
-from benchmarks.load import LoadError, bare
+from benchmarks.load import LoadError, bare, read_answer
 from benchmarks.measure import Subject, interleave, ratio
-from benchmarks.processes import NotYet
 from benchmarks.table import Row
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
 
     from benchmarks.measure import Scale
@@ -70,12 +70,27 @@ def _select(scale: Scale) -> Iterator[Row]:
         note = f"{few.median_us:.2f} and {many.median_us:.2f} us; descriptor 1023 is the last that select(2) can watch"
         yield Row("idle", what, ratio(many.cpu_us, few.cpu_us), "x", note=note)
     with Arena() as arena:
+        host = arena.host("epoll", poller="select")
+        first, *_ = arena.connections(host, FEW)
+        opened = FEW
         try:
-            arena.connections(arena.host("epoll", poller="select"), BEYOND_SELECT)
-            beyond = "goes on answering"
-        except (LoadError, NotYet, OSError) as error:
-            beyond = f"ends: {type(error).__name__}: {error}"
-        yield Row("idle", f"{BEYOND_SELECT:,} connections, select", None, note=f"the server {beyond}"[:200])
+            while opened < BEYOND_SELECT:
+                _ask(arena.connections(host, 1)[0])
+                opened += 1
+            beyond = "all of them are answered"
+        except (LoadError, OSError) as error:
+            beyond = f"connection {opened + 1} is not served ({type(error).__name__})"
+        try:
+            _ask(first)
+            beyond += ", the first one still is"
+        except (LoadError, OSError) as error:
+            beyond += f", and neither is the first one any more ({type(error).__name__})"
+        yield Row("idle", f"{BEYOND_SELECT:,} connections, select", None, note=beyond)
+
+
+def _ask(sock: socket.socket) -> None:
+    sock.sendall(bare())
+    read_answer(sock)
 
 
 def silence(scale: Scale) -> Iterator[Row]:

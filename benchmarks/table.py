@@ -36,7 +36,7 @@ class Row:
     def verdict(self) -> str:
         value = self.value
         if value is None:
-            return "not measured"
+            return "not measured" if self.sign else ""
         if not self.sign:
             return ""
         if self.goal is not None and self._is_met(value, self.goal):
@@ -52,7 +52,7 @@ class Row:
         spread = ""
         if isinstance(self.figure, tuple):
             spread = f"{number(self.figure.low)}..{number(self.figure.high)}"
-        measured = "not measured" if self.value is None else f"{number(self.value)} {self.unit}"
+        measured = "-" if self.value is None else f"{number(self.value)} {self.unit}"
         return (self.what, measured, spread, self._limit(self.bar), self._limit(self.goal), self.verdict)
 
     def _limit(self, limit: float | None) -> str:
