@@ -241,28 +241,34 @@ class Loop:
         Such a turn has no phases 5 and 7, as the barrier itself is a posted command. Open questions are asked once, and
         again only after something has happened: that the client has not read is no reason to wait.
         """
-        must_ask = True
-        is_quiet = False
-        rounds = Rounds(self._mailbox.fd, edge_triggered=bool(self.poller.edge))
-        while rounds.may_go_on(min(self._barrier_ns, self._most_barrier_ns)):
-            events = self.poller.poll(0)
-            for fd, mask in events:
-                handler = self._handlers.get(fd)
-                if handler is not None:
-                    handler(mask)
-            done = bool(self.timers) and self.timers.run(clock.now_ns()) > 0
-            if self._soon:
-                done = True
-                self._do_soon()
-            if self._questions and (must_ask or events or done):
-                must_ask = False
-                done = self._ask(len(self._questions)) or done
-            if not rounds.must_go_on(events, also=done):
-                is_quiet = not (events or done)
-                break
+        events, done = self._look_around(must_ask=True)
+        is_quiet = not (events or done)
+        if not is_quiet:
+            rounds = Rounds(self._mailbox.fd, edge_triggered=bool(self.poller.edge))
+            while rounds.must_go_on(events, also=done) and rounds.may_go_on(
+                min(self._barrier_ns, self._most_barrier_ns)
+            ):
+                events, done = self._look_around(must_ask=False)
+            is_quiet = not (events or done)
         # Who reads a hundred records while a client floods must not wait for as many long barriers.
         self._barrier_ns = limits.BARRIER_NS if is_quiet else max(self._barrier_ns // 4, limits.SHORTEST_BARRIER_NS)
-        self._close_doomed()
+        if self._doomed:
+            self._close_doomed()
+
+    def _look_around(self, *, must_ask: bool) -> tuple[list[tuple[int, int]], bool]:
+        """Take one turn of a barrier; return what was ready, and whether anything else was done."""
+        events = self.poller.poll(0)
+        for fd, mask in events:
+            handler = self._handlers.get(fd)
+            if handler is not None:
+                handler(mask)
+        done = bool(self.timers) and self.timers.run(clock.now_ns()) > 0
+        if self._soon:
+            done = True
+            self._do_soon()
+        if self._questions and (must_ask or events or done):
+            done = self._ask(len(self._questions)) or done
+        return events, done
 
     # -- the doors for other threads --
 
