@@ -533,7 +533,7 @@ ok("GET /", b"GET / HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\nhello", body
 ok("HEAD /", b"HEAD / HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\nhello", body=b"hello")
 ok("POST /", b"POST / HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello", body=b"hello")
 ok("POST /", b"POST / HTTP/1.1\r\nHost: t\r\ncontent-length:5\r\n\r\nhello", body=b"hello")
-ok("POST /", b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: \t5 \t\r\n\r\nhello", body=b"hello")
+ok("POST /", b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: \t5 \r\n\r\nhello", body=b"hello")
 ok("POST /", b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 005\r\n\r\nhello", body=b"hello", length=5)
 ok(
     "POST /",

@@ -131,6 +131,8 @@ def _find_coding_problem(head: Head, codings: list[bytes]) -> Problem | None:
     if head.http_version == "1.0":
         return 400, "malformed: Transfer-Encoding in an HTTP/1.0 request (RFC 9112 section 6.1)", None
     codings = [coding for coding in codings if coding]
+    if not codings:
+        return 400, "malformed: Transfer-Encoding names no coding (RFC 9112 section 6.1)", None
     if b"chunked" in codings[:-1]:
         return 400, "malformed: chunked is not the last transfer coding (RFC 9112 section 6.1)", None
     for coding in codings:
