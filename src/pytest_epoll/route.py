@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pytest_epoll._assertions import check_count, checked_bounds
+from pytest_epoll._core import limits
 from pytest_epoll._core.checks import checked_whole
 from pytest_epoll._core.content import checked_delay
 from pytest_epoll._core.location import caller
@@ -12,17 +14,22 @@ from pytest_epoll._reporting import comparison
 from pytest_epoll._serving.async_home import find_home
 from pytest_epoll._serving.gate import Gate
 from pytest_epoll._serving.replies import as_reply
+from pytest_epoll._serving.route_entry import Pattern
 from pytest_epoll.errors import UsageError, UsageTypeError
 from pytest_epoll.faults import Fault
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from typing_extensions import Unpack
 
     from pytest_epoll._core.content import HeaderItems
     from pytest_epoll._core.response import Informational, StreamSource
+    from pytest_epoll._serving.criteria import Criteria
     from pytest_epoll._serving.replies import GivenReply
     from pytest_epoll._serving.request import Request
+    from pytest_epoll._serving.requests import Requests
     from pytest_epoll._serving.route_entry import RouteEntry
     from pytest_epoll.server import EpollServer
 
@@ -203,9 +210,9 @@ class Route:
         yield from comparison.lines(self._entry.explain(request, request._record.head).criteria)  # noqa: SLF001
 
     @property
-    def requests(self) -> Sequence[Request]:
+    def requests(self) -> Requests:
         """The requests that it has answered, in order of arrival."""
-        return self._server._requests_where(lambda record: record.route == self._entry.index)  # noqa: SLF001
+        return self._server._received.requests_of(self._entry.index)  # noqa: SLF001
 
     @property
     def last_request(self) -> Request | None:
@@ -223,6 +230,76 @@ class Route:
         """How many requests it has answered."""
         self._server._barrier.settle()  # noqa: SLF001
         return self._entry.calls
+
+    def wait_for_requests(
+        self, n: int = 1, *, state: str = "ended", timeout: float = limits.WAIT_SECONDS
+    ) -> list[Request]:
+        """Return its requests, once there are at least `n`; as `server.wait_for_requests()`.
+
+        A request belongs to a route once it was matched, which is after it was read.
+
+        Raises:
+            WaitTimeout: there are fewer after `timeout` seconds; the text lists what is there.
+            UsageError: an unknown state, or the wait would freeze an event loop of this thread.
+        """
+        __tracebackhide__ = True
+        return self._server._received.wait_for_requests(n, state, self._entry.index, timeout)  # noqa: SLF001
+
+    @property
+    def aio(self) -> RouteAio:
+        """The waits as coroutines, for asyncio and trio."""
+        return RouteAio(self)
+
+    def assert_requested(
+        self,
+        *,
+        times: int | None = None,
+        at_least: int | None = None,
+        at_most: int | None = None,
+        **criteria: Unpack[Criteria],
+    ) -> Requests:
+        """Return its requests that match, if there are as many as wanted; as `server.assert_requested()`.
+
+        Raises:
+            AssertionError: there are more or fewer; the text compares the closest ones.
+            UsageError: a criterion or a number that can't mean anything.
+            UsageTypeError: an unknown criterion, or an argument of a wrong type.
+        """
+        __tracebackhide__ = True
+        bounds = checked_bounds(times, at_least, at_most)
+        pattern = Pattern("*", None, criteria)
+        requests = self.requests
+        matching = requests.matching(**criteria)
+        asked = self._entry.text + "".join(f", {check!r}" for check in (*pattern.head_checks, *pattern.body_checks))
+        check_count(asked, matching, requests, pattern, bounds)
+        return matching
+
+    def assert_not_requested(self, **criteria: Unpack[Criteria]) -> None:
+        """Raise if any request of its own matches; arguments and errors as of `assert_requested()`."""
+        __tracebackhide__ = True
+        self.assert_requested(times=0, **criteria)
+
+
+class RouteAio:
+    """The waits of a `Route` as coroutines, for asyncio and trio."""
+
+    __slots__ = ("_route",)
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+
+    async def wait_for_requests(
+        self,
+        n: int = 1,
+        *,
+        state: str = "ended",
+        timeout: float = limits.WAIT_SECONDS,
+    ) -> list[Request]:
+        """See `Route.wait_for_requests`."""
+        __tracebackhide__ = True
+        route = self._route
+        received = route._server._received  # noqa: SLF001 - one class in two files
+        return await received.wait_for_requests_async(n, state, route._entry.index, timeout)  # noqa: SLF001
 
 
 def _checked_times(times: object) -> int | None:

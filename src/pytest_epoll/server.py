@@ -7,9 +7,9 @@ import weakref
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
+from pytest_epoll._assertions import check_count, check_order, checked_bounds
 from pytest_epoll._core import clock, limits
 from pytest_epoll._core.checks import (
-    checked_choice,
     checked_flag,
     checked_number,
     checked_text,
@@ -22,10 +22,10 @@ from pytest_epoll._core.messages import Mishap
 from pytest_epoll._core.summary import RouteLabel
 from pytest_epoll._eventloop.listener import open_listening_socket
 from pytest_epoll._eventloop.poller import check_poller
+from pytest_epoll._received import Received, ServerAio, explainer, viewer
 from pytest_epoll._reporting import near_miss, timeline_text
 from pytest_epoll._serving import registry, verdict
 from pytest_epoll._serving.barrier import Barrier
-from pytest_epoll._serving.closest import closest_routes
 from pytest_epoll._serving.connection import Connection
 from pytest_epoll._serving.context import Reading
 from pytest_epoll._serving.engine import Engine
@@ -34,21 +34,21 @@ from pytest_epoll._serving.journal import Journal
 from pytest_epoll._serving.request import Request
 from pytest_epoll._serving.route_entry import Pattern, RouteEntry
 from pytest_epoll._serving.router import Router
-from pytest_epoll._serving.views import Desk, Snapshot, Timeline
+from pytest_epoll._serving.views import Desk, Timeline
 from pytest_epoll._wire.http1_head import parse_head
 from pytest_epoll.errors import EpollFindings, HandlerStillRunning, UsageError
 from pytest_epoll.route import Route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from typing_extensions import Self, Unpack
 
     from pytest_epoll._core.finding import Finding
-    from pytest_epoll._core.messages import RequestRecord
     from pytest_epoll._core.timeline import Fact
     from pytest_epoll._serving.criteria import Criteria
     from pytest_epoll._serving.paths import Path
+    from pytest_epoll._serving.requests import Requests
 
     class HowToRoute(Criteria, total=False):
         """The keywords of `route()` beside method and path."""
@@ -59,19 +59,6 @@ if TYPE_CHECKING:
 
 
 __all__ = ("EpollServer",)
-
-
-def _viewer(server: Callable[[], EpollServer | None]) -> Callable[[RequestRecord], Request]:
-    """Return what makes views for the loop thread, which must not keep a server alive that its owner has dropped."""
-
-    def view(record: RequestRecord) -> Request:
-        owner = server()
-        if owner is None:
-            message = "the server was dropped while it ran"
-            raise ReferenceError(message)
-        return owner._desk.request(record)  # noqa: SLF001 - the same module
-
-    return view
 
 
 class EpollServer:
@@ -142,11 +129,15 @@ class EpollServer:
             journal=self._journal,
             request=lambda record: Request(self._desk, record),
             connection=lambda index: Connection(self._desk, self._journal.connection(index)),
+            connection_of=lambda record: Connection(self._desk, record),
             route=self._routes.get,
+            route_text=lambda index: self._router.routes[index].text,
+            part=lambda index, how: self._barrier.part((index,), how),
             base_url=lambda: self.url,
             render=self.render,
         )
-        self._router = Router(_viewer(weakref.ref(self)))
+        self._received = Received(self._desk)
+        self._router = Router(viewer(weakref.ref(self)))
 
     # -- life --
 
@@ -169,22 +160,13 @@ class EpollServer:
                 journal=self._journal,
                 router=self._router,
                 reading=self._reading,
-                explain_unmatched=self._explainer(),
+                explain_unmatched=explainer(self._router),
                 poller=self._poller,
                 edge_triggered=self._edge_triggered,
             )
             self._address = sock.getsockname()[:2]
             registry.enter(self)
         return self
-
-    def _explainer(self) -> Callable[[RequestRecord], str]:
-        """Return what explains an unmatched request; it holds the router, not the server."""
-        router = self._router
-
-        def explain(record: RequestRecord) -> str:
-            return near_miss.explain(record, closest_routes(router.routes, router.view, record))
-
-        return explain
 
     def stop(self) -> None:
         """End every connection and stop serving, within a second; routes and records stay. Does nothing if stopped.
@@ -341,15 +323,9 @@ class EpollServer:
     # -- what was received --
 
     @property
-    def requests(self) -> Sequence[Request]:
+    def requests(self) -> Requests:
         """Every request, in order of arrival, as of now."""
-        self._barrier.settle()
-        entries = self._journal.requests
-        return Snapshot(lambda index: Request(self._desk, self._journal.record_at(entries, index)), range(len(entries)))
-
-    def _requests_where(self, accepts: Callable[[RequestRecord], bool]) -> Sequence[Request]:
-        self._barrier.settle()
-        return [Request(self._desk, record) for record in self._journal.records() if accepts(record)]
+        return self._received.requests()
 
     @property
     def last_request(self) -> Request | None:
@@ -358,24 +334,19 @@ class EpollServer:
         return requests[-1] if requests else None
 
     @property
-    def unmatched(self) -> Sequence[Request]:
+    def unmatched(self) -> Requests:
         """The requests that no route answered."""
-        self._barrier.settle()
-        return [Request(self._desk, record) for record, _ in self._journal.unmatched]
+        return self._received.unmatched()
 
     @property
     def connections(self) -> Sequence[Connection]:
         """Every connection, in the order in which they were accepted, as of now."""
-        self._barrier.settle()
-        records = self._journal.connections
-        return Snapshot(lambda index: Connection(self._desk, records[index]), range(len(records)))
+        return self._received.connections()
 
     @property
     def timeline(self) -> Timeline:
         """What happened on the wire, as of now; `str()` of it is the text that a failing test shows."""
-        self._barrier.settle()
-        facts = self._journal.facts
-        return Timeline(self._desk, facts[: len(facts)])
+        return self._received.timeline()
 
     def wait_for_requests(
         self, n: int = 1, *, state: str = "ended", timeout: float = limits.WAIT_SECONDS
@@ -393,15 +364,7 @@ class EpollServer:
             UsageError: an unknown state, a negative number, or the wait would freeze an event loop of this thread.
         """
         __tracebackhide__ = True
-        checked_whole("n", n, least=0)
-        checked_choice("state", state, ("ended", "head"))
-        journal = self._journal
-        self._barrier.wait(
-            lambda: (journal.ended if state == "ended" else len(journal.requests)) >= n,
-            timeout,
-            lambda: near_miss.describe_requests(n, state, self._journal.records()),
-        )
-        return list(self._requests_where(lambda record: state == "head" or record.complete is not None))
+        return self._received.wait_for_requests(n, state, None, timeout)
 
     def wait_for_connections(self, n: int = 1, *, timeout: float = limits.WAIT_SECONDS) -> list[Connection]:
         """Return the connections, once at least `n` were accepted.
@@ -412,12 +375,91 @@ class EpollServer:
             UsageError: a negative number, or the wait would freeze an event loop of this thread.
         """
         __tracebackhide__ = True
-        checked_whole("n", n, least=0)
-        connections = self._journal.connections
-        self._barrier.wait(
-            lambda: len(connections) >= n, timeout, lambda: f"{n} connections, {len(connections)} were accepted"
-        )
-        return list(self.connections)
+        return self._received.wait_for_connections(n, timeout)
+
+    def wait_idle(self, timeout: float = limits.WAIT_SECONDS) -> None:
+        """Return once no exchange is in progress: nothing is being read, answered or waited for.
+
+        Open connections don't count.
+
+        Raises:
+            WaitTimeout: something still is, after `timeout` seconds.
+            UsageError: the wait would freeze an event loop of this thread.
+        """
+        __tracebackhide__ = True
+        self._received.wait_idle(timeout)
+
+    @property
+    def aio(self) -> ServerAio:
+        """The waits as coroutines, for asyncio and trio: `await server.aio.wait_for_requests()`."""
+        return ServerAio(self._received)
+
+    def close_connections(self, *, idle_only: bool = False, how: str = "fin") -> int:
+        """Say goodbye on every open connection, also in mid-answer; return how many, once it is on the wire.
+
+        Args:
+            idle_only: leave those alone on which a request is being read or answered.
+            how: "fin", then what the client still sends is read and discarded; or "rst".
+
+        Raises:
+            UsageError: another `how`.
+        """
+        return self._barrier.part(None, how, idle_only=bool(checked_flag("idle_only", idle_only)))
+
+    # -- assertions --
+
+    def assert_requested(
+        self,
+        method: str | Collection[str] = "*",
+        path: Path = None,
+        *,
+        times: int | None = None,
+        at_least: int | None = None,
+        at_most: int | None = None,
+        **criteria: Unpack[Criteria],
+    ) -> Requests:
+        """Return the requests that match, if there are as many as wanted: at least one, unless said otherwise.
+
+        Args:
+            method: and `path` and the criteria: as `route()` takes them.
+            path: see `route()`.
+            times: exactly so many.
+            at_least: so many or more.
+            at_most: so many or fewer.
+            **criteria: see `route()`.
+
+        Raises:
+            AssertionError: there are more or fewer; the text compares the closest ones.
+            UsageError: a criterion or a number that can't mean anything.
+            UsageTypeError: an unknown criterion, or an argument of a wrong type.
+        """
+        __tracebackhide__ = True
+        bounds = checked_bounds(times, at_least, at_most)
+        pattern = Pattern(method, path, criteria)
+        requests = self.requests
+        matching = requests.matching(method, path, **criteria)
+        check_count(pattern.text, matching, requests, pattern, bounds)
+        return matching
+
+    def assert_not_requested(
+        self, method: str | Collection[str] = "*", path: Path = None, **criteria: Unpack[Criteria]
+    ) -> None:
+        """Raise if any request matches; arguments and errors as of `assert_requested()`."""
+        __tracebackhide__ = True
+        self.assert_requested(method, path, times=0, **criteria)
+
+    def assert_requested_in_order(self, requests: Iterable[str | Route]) -> None:
+        """Raise unless these came in this order, whatever came in between.
+
+        Args:
+            requests: texts such as "GET /users?page=2", as `str(request)` gives them, and routes.
+
+        Raises:
+            AssertionError: one did not come behind those before it.
+            UsageTypeError: something else than texts and routes.
+        """
+        __tracebackhide__ = True
+        check_order(requests, self.requests)
 
     # -- the verdict --
 

@@ -19,6 +19,8 @@ FLOORS = {
     "_eventloop": 2,
     "_serving": 3,
     "_reporting": 3,
+    "_assertions": 4,
+    "_received": 4,
     "route": 4,
     "server": 4,
     "steps": 4,

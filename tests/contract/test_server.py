@@ -394,7 +394,7 @@ def test_waiting_for_a_connection_that_stays_open_expires(server, wait):
 
 
 def test_waiting_for_connections_expires(server):
-    with pytest.raises(errors.WaitTimeout, match="1 connections, 0 were accepted"):
+    with pytest.raises(errors.WaitTimeout, match="1 connection, 0 were accepted"):
         server.wait_for_connections(1, timeout=0.01)
 
 

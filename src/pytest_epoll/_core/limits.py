@@ -27,6 +27,9 @@ PIPELINE_DEPTH = 1024
 FEED_DEPTH = 16
 """Items that a worker may be ahead of the connection that it feeds: enough that neither waits for each other's turn."""
 
+SPILL_SIZE = 1024 * 1024
+"""Bytes of a request beyond which they are kept in a file."""
+
 WINDOW = 256 * 1024
 """Bytes that a connection keeps of the beginning and of the end of each direction."""
 

@@ -6,12 +6,25 @@ threads read after a barrier, when the loop thread stands still for them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pytest_epoll._core import limits
 
 if TYPE_CHECKING:
     from pytest_epoll._core.request_head import Head
+
+
+class Spool(Protocol):
+    """Bytes that are kept outside of the memory."""
+
+    size: int
+
+    def write(self, data: bytes, /) -> None:
+        """Append bytes."""
+
+    def read(self, start: int = 0, stop: int | None = None, /) -> bytes:
+        """Return the bytes from `start` up to `stop`."""
+        ...
 
 
 class Mishap(NamedTuple):
@@ -50,6 +63,26 @@ class Window:
             while self._last_size - len(self._last[0]) >= limits.WINDOW:
                 self._last_size -= len(self._last.pop(0))
 
+    def skip(self, size: int) -> None:
+        """Count bytes that nobody has any more; the first ones end here, the last ones begin behind them."""
+        if size:
+            self.size += size
+            self._first_room = 0
+            self._last = []
+            self._last_size = 0
+
+    def add_window(self, other: Window) -> None:
+        """Take another stream's bytes as the next ones."""
+        first, missing, last = other.parts()
+        self.add(first)
+        self.skip(missing)
+        self.add(last)
+
+    def as_bytes(self) -> bytes:
+        """Return the bytes, with a line in place of those that were not kept."""
+        first, missing, last = self.parts()
+        return first + b"\n[... %d bytes that were not kept ...]\n" % missing + last if missing else first + last
+
     def parts(self) -> tuple[bytes, int, bytes]:
         """Return the first bytes, how many are missing in between, and the last bytes."""
         first = b"".join(self._first)
@@ -72,6 +105,7 @@ class ConnectionRecord:
         "exchanges",
         "index",
         "opened_ns",
+        "unlisted",
     )
 
     def __init__(self, index: int, client_address: tuple[str, int], opened_ns: int) -> None:
@@ -85,6 +119,7 @@ class ConnectionRecord:
         self.closed_how: str | None = None
         self.closed_ns: int | None = None
         self.ended_ns: int | None = None
+        self.unlisted: RequestRecord | None = None  # a request of which too little has come to list it
         self.discarded: Window | None = None  # bytes that belong to no request: drained after our goodbye
 
     def say_goodbye(self, who: str, how: str, at_ns: int) -> None:
@@ -106,11 +141,13 @@ class RequestRecord:
         "complete",
         "connection",
         "content",
+        "content_size",
         "continued_ns",
         "error",
         "exchange",
         "head",
         "head_received_ns",
+        "interim",
         "keeps_body",
         "path_params",
         "raw",
@@ -120,6 +157,7 @@ class RequestRecord:
         "responded_ns",
         "route",
         "sent",
+        "spool",
         "status",
     )
 
@@ -131,7 +169,9 @@ class RequestRecord:
         self.raw: list[bytes] = []  # as received, the head first
         self.raw_size = 0
         self.keeps_body = True  # False: the body is counted and dropped
+        self.spool: Spool | None = None  # takes `raw` over when it has become large; `content` is then empty
         self.content: list[bytes] = []  # decoded body
+        self.content_size = 0
         self.chunk_sizes: list[int] = []
         self.raw_trailers = b""
         self.complete: bool | None = None
@@ -144,6 +184,7 @@ class RequestRecord:
         self.route: int | None = None
         self.path_params: dict[str, object] | None = None
         self.status: int | None = None
+        self.interim = b""  # interim responses; they belong to no answer's bytes
         self.sent = Window()
         self.body_sent = 0
 

@@ -226,16 +226,17 @@ def _checked_informational(given: Any) -> tuple[Response, ...]:
         message = f"informational= takes a list of statuses, (status, headers) pairs or Responses, not {given!r}"
         raise UsageTypeError(message)
     interim = []
-    items: Iterable[Any] = given
-    for item in items:
-        if isinstance(item, Response):
-            response = item
-        elif isinstance(item, tuple) and len(item) == 2:  # noqa: PLR2004 - a pair
-            response = Response(item[0], headers=item[1])
-        else:
-            response = Response(checked_status(item))
+    for item in given:
+        response = _interim(item)
         if response.status >= _FINAL_STATUS:
             message = f"informational: {response.status} is final; interim responses have a status from 100 to 199"
             raise UsageError(message)
         interim.append(response)
     return tuple(interim)
+
+
+def _interim(item: Any) -> Response:
+    if isinstance(item, Response):
+        return item
+    pair: tuple[Any, Any] = item if isinstance(item, tuple) and len(item) == 2 else (item, None)  # noqa: PLR2004
+    return Response(pair[0], headers=pair[1])

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_epoll._eventloop.poller import Poller
+    from pytest_epoll._eventloop.watch import Bell
 
 T = TypeVar("T")
 
@@ -347,6 +348,26 @@ class Loop:
                     return False
         finally:
             if not watch.is_over:  # expired, or a signal has ended the wait
+                self._mailbox.post(lambda: self._forget_watch(watch))
+        self._raise_unless_it_holds(watch)
+        return True
+
+    async def wait_async(self, condition: Callable[[], object], bell: Bell, timeout: float) -> bool:
+        """The same for a task of another event loop, which `bell` wakes.
+
+        Raises:
+            LoopEnded, LoopBlocked: as `wait`.
+        """
+        watch = Watch(condition, bell.ring)
+        self.watch(watch)
+        try:
+            await bell.wait(timeout)
+            if not watch.is_over:
+                self.call(watch.look, settled=True, timeout=_GRACE)
+                if not watch.is_over:
+                    return False
+        finally:
+            if not watch.is_over:  # expired or cancelled
                 self._mailbox.post(lambda: self._forget_watch(watch))
         self._raise_unless_it_holds(watch)
         return True

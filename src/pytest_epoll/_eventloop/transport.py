@@ -260,6 +260,12 @@ class Transport:
         self._note(timeline.SEND_BLOCKED, sum(len(view) for view, _ in pieces))
         self._watch_for(self._mask | OUT)
 
+    def drop_unsent(self) -> None:
+        """Forget what the kernel has not taken yet; what it has taken is still sent."""
+        if self._unsent:
+            self._unsent.clear()
+            self._watch_for(self._mask & ~OUT)
+
     @property
     def has_unsent(self) -> bool:
         """Whether the kernel has yet to take something."""

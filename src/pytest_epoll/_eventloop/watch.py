@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+class Bell(Protocol):
+    """Wakes a task of another event loop."""
+
+    def ring(self) -> None:
+        """Wake it; callable from any thread, also when its event loop is gone."""
+
+    async def wait(self, timeout: float) -> None:
+        """Return when it was rung, or after `timeout` seconds."""
 
 
 class Watch:

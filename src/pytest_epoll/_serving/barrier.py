@@ -8,17 +8,17 @@ A server may be stopped, by another thread, while somebody asks: then the record
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from pytest_epoll._core import limits
 from pytest_epoll._core.checks import checked_timeout
 from pytest_epoll._eventloop.loop import LoopBlocked, LoopEnded
 from pytest_epoll._serving import settings
+from pytest_epoll._serving.waits import make_bell, runs_an_event_loop
 from pytest_epoll.errors import InternalError, UsageError, WaitTimeout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from pytest_epoll._serving.engine import Engine
 
@@ -112,9 +112,7 @@ class Barrier:
             InternalError: the loop has ended, or hangs, by a defect of ours.
         """
         __tracebackhide__ = True
-        if isinstance(timeout, limits.Default):
-            timeout = settings.wait_seconds
-        checked_timeout(timeout)
+        timeout = _checked_timeout(timeout)
         engine = self._running_engine()
         if engine is not None:
             try:
@@ -125,11 +123,47 @@ class Barrier:
             except LoopBlocked as error:
                 self._raise_blocked(engine, error)
             else:
-                message = f"waited {timeout:g} s for {describe()}"
-                raise WaitTimeout(message)
+                raise WaitTimeout(_expired(timeout, describe))
         if not condition():
-            message = f"the server is stopped, nothing more will come: {describe()}"
-            raise WaitTimeout(message)
+            raise WaitTimeout(_stopped(describe))
+
+    async def wait_async(self, condition: Callable[[], object], timeout: float, describe: Callable[[], str]) -> None:
+        """Return once `condition` holds, without blocking the event loop of the calling task (asyncio's or trio's).
+
+        Raises:
+            WaitTimeout, InternalError: as `wait`.
+            UsageError: no event loop runs in this thread; otherwise as `wait`.
+        """
+        __tracebackhide__ = True
+        timeout = _checked_timeout(timeout)
+        bell = make_bell()
+        engine = self._running_engine()
+        if engine is not None:
+            if engine.loop.is_current_thread():
+                raise UsageError(_ON_LOOP)
+            try:
+                if await engine.loop.wait_async(condition, bell, timeout):
+                    return
+            except LoopEnded:
+                self._let_it_end(engine)
+            except LoopBlocked as error:
+                self._raise_blocked(engine, error)
+            else:
+                raise WaitTimeout(_expired(timeout, describe))
+        if not condition():
+            raise WaitTimeout(_stopped(describe))
+
+    def part(self, indexes: Iterable[int] | None, how: str, *, idle_only: bool = False) -> int:
+        """Say goodbye on these connections, or on all; return on how many, once it is on the wire.
+
+        Raises:
+            UsageError: a `how` that is neither "fin" nor "rst"; otherwise as `settle`.
+        """
+        if how not in {"fin", "rst"}:
+            message = f"how={how!r} is no goodbye; use 'fin' or 'rst'"
+            raise UsageError(message)
+        engine = self._running_engine()
+        return 0 if engine is None else self.call(lambda: engine.part(indexes, how, idle_only=idle_only))
 
     def stop(self, let_go: Callable[[], None]) -> list[str]:
         """Stop the server, if it runs; from then on the record is read directly.
@@ -165,7 +199,7 @@ class Barrier:
     def _holds(self, engine: Engine, condition: Callable[[], object], timeout: float) -> bool:
         if engine.loop.is_current_thread():
             raise UsageError(_ON_LOOP)
-        if not _runs_an_event_loop():
+        if not runs_an_event_loop():
             return engine.loop.wait(condition, timeout)
         if engine.loop.call(condition, settled=True):
             return True
@@ -198,10 +232,13 @@ def _nothing() -> None:
     """A command that only wakes the loop."""
 
 
-def _runs_an_event_loop() -> bool:
-    """Whether this thread is inside asyncio or trio; what nobody has imported is not running."""
-    asyncio_events = sys.modules.get("asyncio.events")
-    if asyncio_events is not None and asyncio_events._get_running_loop() is not None:  # noqa: SLF001 - documented hook
-        return True
-    trio_lowlevel = sys.modules.get("trio.lowlevel")
-    return trio_lowlevel is not None and trio_lowlevel.in_trio_run()
+def _checked_timeout(timeout: object) -> float:
+    return settings.wait_seconds if isinstance(timeout, limits.Default) else checked_timeout(timeout)
+
+
+def _expired(timeout: float, describe: Callable[[], str]) -> str:
+    return f"waited {timeout:g} s for {describe()}"
+
+
+def _stopped(describe: Callable[[], str]) -> str:
+    return f"the server is stopped, nothing more will come: {describe()}"

@@ -9,9 +9,13 @@ from pytest_epoll._core.checks import checked_choice
 from pytest_epoll._serving.views import Timeline, seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_epoll._core.messages import ConnectionRecord
+    from pytest_epoll._core.timeline import Fact
     from pytest_epoll._serving.request import Request
     from pytest_epoll._serving.views import Desk, Event
+    from pytest_epoll._serving.waits import WaitArguments
 
 
 class Connection:
@@ -52,13 +56,7 @@ class Connection:
     def requests(self) -> list[Request]:
         """The requests that came on it, in order."""
         self._desk.barrier.settle()
-        index = self._record.index
-        journal = self._desk.journal
-        return [
-            self._desk.request(journal.record_at(journal.requests, place))
-            for place, entry in enumerate(journal.requests)
-            if (entry[1] if isinstance(entry, tuple) else entry.connection) == index
-        ]
+        return [self._desk.request(record) for record in self._desk.journal.records_on(self._record)]
 
     @property
     def events(self) -> Timeline:
@@ -102,6 +100,38 @@ class Connection:
         """Bytes that the kernel has accepted."""
         return self._fresh().bytes_sent
 
+    @property
+    def raw_received(self) -> bytes:
+        """What was read from it: the first and the last 256 KiB, with a line that says how much lies in between."""
+        self._desk.barrier.settle()
+        return self._desk.journal.received_on(self._record).as_bytes()
+
+    @property
+    def raw_sent(self) -> bytes:
+        """What the kernel has accepted: the first and the last 256 KiB, with a line that says how much lies between."""
+        self._desk.barrier.settle()
+        return self._desk.journal.sent_on(self._record).as_bytes()
+
+    # -- parting --
+
+    def close(self) -> None:
+        """Send FIN now, whatever is being answered, then read and discard until the client closes; no-op if it did.
+
+        Returns when the FIN is on the wire. What was received stays recorded, what comes now is no request any more.
+        """
+        self._desk.part(self._record.index, "fin")
+
+    def reset(self) -> None:
+        """Send RST now, whatever is being answered, unsent or unread; returns when it is on the wire."""
+        self._desk.part(self._record.index, "rst")
+
+    # -- waiting --
+
+    @property
+    def aio(self) -> ConnectionAio:
+        """The waits as coroutines."""
+        return ConnectionAio(self)
+
     def wait_closed(self, timeout: float = limits.WAIT_SECONDS) -> None:
         """Return once either side has said goodbye.
 
@@ -110,11 +140,7 @@ class Connection:
             UsageError: the wait would freeze an event loop of this thread.
         """
         __tracebackhide__ = True
-        self._desk.barrier.wait(
-            lambda: self._record.closed_by is not None,
-            timeout,
-            lambda: f"{self!r} to close, but the client still holds it: is a response or a pool alive?",
-        )
+        self._desk.barrier.wait(*self._closing(timeout))
 
     def wait_event(self, kind: str, timeout: float = limits.WAIT_SECONDS) -> Event:
         """Return the first event of that kind on this connection, at once if it has already happened.
@@ -125,15 +151,8 @@ class Connection:
             UsageError: a kind that there is not, or the wait would freeze an event loop of this thread.
         """
         __tracebackhide__ = True
-        checked_choice("kind", kind, timeline.KINDS)
-        index = self._record.index
-        journal = self._desk.journal
-
-        def has_happened() -> bool:
-            return any(fact[1] == index and fact[3] == kind for fact in timeline.expand(journal.facts))
-
-        self._desk.barrier.wait(has_happened, timeout, lambda: f"an event {kind!r} on {self!r}, there was none")
-        return next(event for event in self.events if event.kind == kind)
+        self._desk.barrier.wait(*self._happening(kind, timeout))
+        return self._first_event(kind)
 
     def wait_ended(self, timeout: float = limits.WAIT_SECONDS) -> None:
         """Return once both directions are over and the socket is released.
@@ -143,8 +162,61 @@ class Connection:
             UsageError: the wait would freeze an event loop of this thread.
         """
         __tracebackhide__ = True
-        self._desk.barrier.wait(
+        self._desk.barrier.wait(*self._ending(timeout))
+
+    def _closing(self, timeout: float) -> WaitArguments:
+        return (
+            lambda: self._record.closed_by is not None,
+            timeout,
+            lambda: f"{self!r} to close, but the client still holds it: is a response or a pool alive?",
+        )
+
+    def _ending(self, timeout: float) -> WaitArguments:
+        return (
             lambda: self._record.ended_ns is not None,
             timeout,
             lambda: f"{self!r} to end, but the client has not closed it",
         )
+
+    def _happening(self, kind: str, timeout: float) -> WaitArguments:
+        checked_choice("kind", kind, timeline.KINDS)
+        return (
+            lambda: next(self._facts_of(kind), None) is not None,
+            timeout,
+            lambda: f"an event {kind!r} on {self!r}, there was none",
+        )
+
+    def _facts_of(self, kind: str) -> Iterator[Fact]:
+        index = self._record.index
+        facts = (fact for fact in self._desk.journal.facts if fact[1] == index)
+        return (fact for fact in timeline.expand(facts) if fact[3] == kind)
+
+    def _first_event(self, kind: str) -> Event:
+        self._desk.barrier.settle()
+        return Timeline(self._desk, [next(self._facts_of(kind))])[0]
+
+
+class ConnectionAio:
+    """The waits of a `Connection` as coroutines, for asyncio and trio."""
+
+    __slots__ = ("_connection", "_wait")
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._wait = connection._desk.barrier.wait_async  # noqa: SLF001 - the same module
+
+    async def wait_closed(self, timeout: float = limits.WAIT_SECONDS) -> None:
+        """See `Connection.wait_closed`."""
+        __tracebackhide__ = True
+        await self._wait(*self._connection._closing(timeout))  # noqa: SLF001 - the same module
+
+    async def wait_event(self, kind: str, timeout: float = limits.WAIT_SECONDS) -> Event:
+        """See `Connection.wait_event`."""
+        __tracebackhide__ = True
+        await self._wait(*self._connection._happening(kind, timeout))  # noqa: SLF001 - the same module
+        return self._connection._first_event(kind)  # noqa: SLF001 - the same module
+
+    async def wait_ended(self, timeout: float = limits.WAIT_SECONDS) -> None:
+        """See `Connection.wait_ended`."""
+        __tracebackhide__ = True
+        await self._wait(*self._connection._ending(timeout))  # noqa: SLF001 - the same module

@@ -41,7 +41,7 @@ from pytest_epoll.errors import InternalError, UsageError
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import FrameType
 
     from pytest_epoll._core.messages import RequestRecord
@@ -175,6 +175,21 @@ class Engine:
             traceback.StackSummary.extract((entry, entry.f_lineno) for entry in foreign or stack[-3:])
         )
         return "it stands in\n" + "".join(lines).rstrip(), not foreign
+
+    def is_idle(self) -> bool:
+        """Whether no connection has an exchange in progress. Loop thread only."""
+        return all(session.is_idle for session in self._sessions.values())
+
+    def part(self, indexes: Iterable[int] | None, how: str, *, idle_only: bool = False) -> int:
+        """Say goodbye on these connections, or on all; return on how many. Loop thread only."""
+        if indexes is None:  # open ones: on which we have said nothing yet
+            sessions = [session for session in self._sessions.values() if session.can_part("fin")]
+        else:
+            sessions = [self._sessions[index] for index in indexes if index in self._sessions]
+        parting = [session for session in sessions if session.can_part(how) and (session.is_idle or not idle_only)]
+        for session in parting:
+            session.part(how)
+        return len(parting)
 
     def clear_records(self) -> None:
         """Forget what was recorded; open connections go on. Loop thread only."""

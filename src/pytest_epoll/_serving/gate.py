@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_epoll._serving.barrier import Barrier
+    from pytest_epoll._serving.waits import WaitArguments
 
 __all__ = ("Gate",)
 
@@ -99,7 +100,15 @@ class Gate:
             UsageError: the wait would freeze an event loop of this thread.
         """
         __tracebackhide__ = True
-        self._barrier.wait(lambda: self._reached > 0, timeout, lambda: f"{self!r} to be reached; nobody has come to it")
+        self._barrier.wait(*self._reaching(timeout))
+
+    @property
+    def aio(self) -> GateAio:
+        """The waits as coroutines, for asyncio and trio."""
+        return GateAio(self)
+
+    def _reaching(self, timeout: float) -> WaitArguments:
+        return lambda: self._reached > 0, timeout, lambda: f"{self!r} to be reached; nobody has come to it"
 
     # -- what the server calls --
 
@@ -117,3 +126,17 @@ class Gate:
             self._releases += 1
             self._callbacks.clear()
             self._condition.notify_all()
+
+
+class GateAio:
+    """The waits of a `Gate` as coroutines, for asyncio and trio."""
+
+    __slots__ = ("_gate",)
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    async def wait_reached(self, timeout: float = limits.WAIT_SECONDS) -> None:
+        """See `Gate.wait_reached`."""
+        __tracebackhide__ = True
+        await self._gate._barrier.wait_async(*self._gate._reaching(timeout))  # noqa: SLF001 - the same module

@@ -58,14 +58,28 @@ class Intake:
             end = self._reader.feed(data, start)
             record = exchange.record
             record.raw_size += end - start
-            if record.keeps_body:
-                record.raw.append(data[start:end])  # all of it is no copy
-            else:
-                record.content.clear()
+            record.content_size = self._reader.content_size
+            self._keep(record, data[start:end])  # all of it is no copy
             start = end
             self._progress(exchange, at_ns, has_more=start < len(data))
         if start < len(data):
             self._discard(data[start:])
+
+    def _keep(self, record: RequestRecord, piece: bytes) -> None:
+        """Keep what belongs to a request: in memory, in a file once it is large, or not at all."""
+        if record.spool is not None:
+            record.spool.write(piece)
+            record.content.clear()
+        elif not record.keeps_body:
+            record.content.clear()
+        else:
+            record.raw.append(piece)
+            if record.raw_size > limits.SPILL_SIZE:
+                record.spool = self._context.journal.make_spool()
+                for kept in record.raw:
+                    record.spool.write(kept)
+                record.raw.clear()
+                record.content.clear()
 
     def close(self, at_ns: int, reason: str) -> None:
         """Discard from now on; a request that was being read is incomplete for that reason."""
@@ -93,6 +107,7 @@ class Intake:
         record = RequestRecord(self._connection.index, timeline.NO_EXCHANGE, at_ns)
         self._reader.content = record.content
         self._reader.chunk_sizes = record.chunk_sizes
+        self._connection.unlisted = record
         self.current = Exchange(self._context.journal, record)
         return self.current
 
@@ -138,6 +153,7 @@ class Intake:
         record.exchange = self._connection.exchanges
         self._connection.exchanges += 1
         exchange.is_listed = True
+        self._connection.unlisted = None
         journal.requests.append(record)
         journal.reading.add(record)
         if record.head is not None:

@@ -8,9 +8,12 @@ somebody looks.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from pytest_epoll._core import timeline
-from pytest_epoll._core.messages import RequestRecord
+from pytest_epoll._core.limits import WINDOW
+from pytest_epoll._core.messages import RequestRecord, Window
+from pytest_epoll._serving.spool import FileSpool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,11 +34,23 @@ class Journal:
         self.unmatched: list[tuple[RequestRecord, str]] = []  # each with why, as the routes were at that time
         self.malformed: list[RequestRecord] = []
         self.mishaps: list[Mishap] = []  # what the test's own code raised
+        self._spools: WeakSet[FileSpool] = WeakSet()
         self.reading: set[RequestRecord] = set()  # listed and not yet read to the end
         self._parse_head = parse_head
         self._earlier: dict[
             int, ConnectionRecord
         ] = {}  # open when the record was cleared; requests may still come on them
+
+    def make_spool(self) -> FileSpool:
+        """Return a file for the bytes of one large request."""
+        spool = FileSpool()
+        self._spools.add(spool)
+        return spool
+
+    def release_files(self) -> None:
+        """Release what large requests are kept in; they can't be read any more."""
+        for spool in list(self._spools):
+            spool.close()
 
     @property
     def ended(self) -> int:
@@ -69,6 +84,44 @@ class Journal:
         record.add_sent(memoryview(image)[:sent], responded_ns)
         record.body_sent = max(0, sent - image.find(b"\r\n\r\n") - 4)
         return record
+
+    def records_on(self, connection: ConnectionRecord) -> list[RequestRecord]:
+        """Return the records of one connection's requests, in order."""
+        index = connection.index
+        return [
+            self.record_at(self.requests, place)
+            for place, entry in enumerate(self.requests)
+            if (entry.connection if isinstance(entry, RequestRecord) else entry[1]) == index
+        ]
+
+    def received_on(self, connection: ConnectionRecord) -> Window:
+        """Return what was read from a connection: each request has its own bytes, the connection the rest."""
+        window = Window()
+        records = self.records_on(connection)
+        if connection.unlisted is not None:
+            records.append(connection.unlisted)
+        for record in records:
+            for piece in record.raw:
+                window.add(piece)
+            kept = sum(map(len, record.raw))
+            if record.spool is not None:
+                size = record.spool.size
+                window.add(record.spool.read(0, WINDOW))
+                window.skip(max(size - 2 * WINDOW, 0))
+                window.add(record.spool.read(max(size - WINDOW, WINDOW)))
+            else:
+                window.skip(record.raw_size - kept)
+        if connection.discarded is not None:
+            window.add_window(connection.discarded)
+        return window
+
+    def sent_on(self, connection: ConnectionRecord) -> Window:
+        """Return what was sent on a connection, answer by answer."""
+        window = Window()
+        for record in self.records_on(connection):
+            window.add(record.interim)
+            window.add_window(record.sent)
+        return window
 
     def records(self) -> list[RequestRecord]:
         """Return all records, in order of arrival; callable from any thread behind the barrier."""

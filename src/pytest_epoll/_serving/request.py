@@ -11,16 +11,20 @@ import json as json_module
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from pytest_epoll._core import clock
+from pytest_epoll._core import clock, limits
+from pytest_epoll._core.checks import checked_whole
 from pytest_epoll._core.headers import Headers, Values
 from pytest_epoll._core.request_head import split_fields
 from pytest_epoll._serving.views import seconds
-from pytest_epoll.errors import UsageError
+from pytest_epoll._wire.framing import decode_chunked
+from pytest_epoll.errors import UsageError, WaitTimeout
 
 if TYPE_CHECKING:
     from pytest_epoll._core.messages import RequestRecord
     from pytest_epoll._serving.connection import Connection
+    from pytest_epoll._serving.parts import Parts
     from pytest_epoll._serving.views import Desk
+    from pytest_epoll._serving.waits import WaitArguments
 
 _NO_CHARSETS = frozenset(("idna", "punycode", "undefined", "raw_unicode_escape", "unicode_escape"))
 """What Python calls encodings of text but no client can mean: some raise whatever they are told to replace."""
@@ -151,12 +155,26 @@ class Request:
         if record.complete is None:
             message = f"the body of {self} is still being read; use body_so_far, or server.wait_for_requests() first"
             raise UsageError(message)
-        return b"".join(record.content)
+        return self._content(record)
 
     @property
     def body_so_far(self) -> bytes:
-        """The decoded body, as far as it has been read."""
-        return b"".join(self._fresh().content)
+        """The decoded body, as far as it has been read.
+
+        Raises:
+            UsageError: it was not recorded, as the route says `record_body=False`.
+        """
+        return self._content(self._fresh())
+
+    def _content(self, record: RequestRecord) -> bytes:
+        if not record.keeps_body:
+            message = f"the body of {self} was not recorded: its route says record_body=False"
+            raise UsageError(message)
+        if record.spool is None:
+            return b"".join(record.content)
+        head = record.head
+        raw = record.spool.read(len(head.raw) if head is not None else 0)
+        return decode_chunked(raw) if head is not None and head.chunked else raw
 
     @property
     def text(self) -> str:
@@ -182,8 +200,18 @@ class Request:
             raise ValueError(message) from None
 
     def form(self) -> Values:
-        """Return the body of an application/x-www-form-urlencoded request, decoded."""
+        """Return the names and values of an application/x-www-form-urlencoded body, decoded, in order."""
         return Values(parse_qsl(self.body.decode("utf-8", "surrogateescape"), keep_blank_values=True))
+
+    def multipart(self) -> Parts:
+        """Return the parts of a multipart body (RFC 2046 section 5.1, RFC 7578), in order and by name.
+
+        Raises:
+            ValueError: Content-Type names no boundary, or the body is not what it says.
+        """
+        from pytest_epoll._serving.parts import parse_parts  # noqa: PLC0415 - its library is loaded by who uploads
+
+        return parse_parts(self.headers.get("Content-Type", ""), self.body)
 
     @property
     def trailers(self) -> Headers:
@@ -203,8 +231,43 @@ class Request:
 
     @property
     def raw(self) -> bytes:
-        """Every byte of the request as received, framing included."""
-        return b"".join(self._fresh().raw)
+        """Every byte of the request as received, framing included (with `record_body=False` the head alone)."""
+        record = self._fresh()
+        return b"".join(record.raw) if record.spool is None else record.spool.read()
+
+    # -- waiting --
+
+    def wait_received(self, body_bytes: int, timeout: float = limits.WAIT_SECONDS) -> None:
+        """Return once so many bytes of the (decoded) body have come.
+
+        Raises:
+            WaitTimeout: fewer have, after `timeout` seconds, or the request has ended with fewer.
+            UsageError: no number of bytes, or the wait would freeze an event loop of this thread.
+        """
+        __tracebackhide__ = True
+        self._desk.barrier.wait(*self._receiving(body_bytes, timeout))
+        self._check_received(body_bytes)
+
+    @property
+    def aio(self) -> RequestAio:
+        """The waits as coroutines."""
+        return RequestAio(self)
+
+    def _receiving(self, body_bytes: int, timeout: float) -> WaitArguments:
+        checked_whole("body_bytes", body_bytes, least=0)
+        record = self._record
+        return (
+            lambda: record.content_size >= body_bytes or record.complete is not None,
+            timeout,
+            lambda: f"{body_bytes} body bytes of {self}, {record.content_size} have come",
+        )
+
+    def _check_received(self, body_bytes: int) -> None:
+        __tracebackhide__ = True
+        record = self._record
+        if record.content_size < body_bytes:
+            message = f"{self} has ended with {record.content_size} body bytes, {body_bytes} were awaited"
+            raise WaitTimeout(f"{message}: {record.error}" if record.error else message)
 
     # -- where and when --
 
@@ -278,3 +341,19 @@ class Request:
     def response_body_bytes_sent(self) -> int:
         """Bytes of the answer's body, framing included, that the kernel has accepted."""
         return self._fresh().body_sent
+
+
+class RequestAio:
+    """The waits of a `Request` as coroutines, for asyncio and trio."""
+
+    __slots__ = ("_request",)
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    async def wait_received(self, body_bytes: int, timeout: float = limits.WAIT_SECONDS) -> None:
+        """See `Request.wait_received`."""
+        __tracebackhide__ = True
+        request = self._request
+        await request._desk.barrier.wait_async(*request._receiving(body_bytes, timeout))  # noqa: SLF001 - the same module
+        request._check_received(body_bytes)  # noqa: SLF001 - the same module

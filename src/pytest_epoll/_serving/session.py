@@ -13,15 +13,14 @@ from __future__ import annotations
 
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from pytest_epoll._core import clock, limits, timeline
-from pytest_epoll._core.response import Response
+from pytest_epoll._core.acts import Drain, ShutdownWrite
 from pytest_epoll._eventloop.channel import Channel
+from pytest_epoll._serving import chooser
 from pytest_epoll._serving.exchange import PREVIEW, Exchange, Performance, request_acts
 from pytest_epoll._serving.intake import Intake
-from pytest_epoll._serving.mishaps import describe
-from pytest_epoll._serving.replies import Reply
 from pytest_epoll._wire import http1_writer
 
 if TYPE_CHECKING:
@@ -32,9 +31,7 @@ if TYPE_CHECKING:
     from pytest_epoll._core.timeline import Fact
     from pytest_epoll._eventloop.transport import Transport
     from pytest_epoll._serving.context import Context
-    from pytest_epoll._serving.router import Router
-
-T = TypeVar("T")
+    from pytest_epoll._serving.replies import Reply
 
 
 class Session:
@@ -144,6 +141,32 @@ class Session:
         if self._channel is not None:
             self._channel.facts = self._facts
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no exchange is in progress; what is only drained is none."""
+        is_reading = self._intake is not None and self._intake.current is not None
+        is_busy = self._channel is not None and self._channel.is_busy and not self._has_parted
+        return not (self._queue or is_reading or is_busy or self.transport.has_unsent)
+
+    def can_part(self, how: str) -> bool:
+        """Whether that goodbye of ours has not been said yet."""
+        return self.transport.is_open and (how == "rst" or not self.transport.has_shut_down)
+
+    def part(self, how: str) -> None:
+        """Say goodbye now, whatever is under way: "fin" and drain, or "rst"."""
+        if not self.can_part(how):
+            return
+        self._is_free = self._is_awaiting_request = False
+        self._has_parted = True
+        if self._intake is not None:
+            self._intake.close(clock.now_ns(), "the test closed the connection")
+        self._give_up()
+        if how == "rst":
+            self.transport.reset()
+        else:
+            self.transport.drop_unsent()
+            self._channel_for_acts().perform(iter((ShutdownWrite(), Drain())), timeline.NO_EXCHANGE)
+
     def released(self) -> None:
         """The connection has ended."""
         self._is_free = False
@@ -170,12 +193,8 @@ class Session:
 
     def request_listed(self, exchange: Exchange) -> None:
         """A request's head has come, its body has not."""
-        record, router = exchange.record, self._context.router
-        if router.has_unrecorded and record.head is not None:
-            head = record.head
-            record.keeps_body = (
-                self._ask_routes(exchange, lambda router: router.records_body(record, head)) is not False
-            )
+        if self._context.router.has_unrecorded:
+            exchange.record.keeps_body = chooser.records_body(self._context, exchange)
         self._queue.append(exchange)
         self._answer_queue()
 
@@ -238,11 +257,11 @@ class Session:
         self._is_answering = True
         while self._queue and not self.transport.has_unsent and not self._is_performing():
             exchange = self._queue[0]
-            if exchange.record.complete is None and not self._must_be_refused(exchange):
+            if exchange.record.complete is None and not chooser.must_be_refused(self._context, exchange):
                 self._perform(exchange, request_acts(partial(self._chosen_performance, exchange)))
                 continue
             head = exchange.record.head
-            reply = self._choose(exchange)
+            reply = chooser.choose(self._context, exchange)
             if reply.is_plain and not reply.closes(head):
                 self._queue.popleft()
                 self._send_plain(exchange, reply.image(head))
@@ -253,57 +272,8 @@ class Session:
     def _is_performing(self) -> bool:
         return self._channel is not None and self._channel.is_busy
 
-    def _must_be_refused(self, exchange: Exchange) -> bool:
-        """Whether a client waits for 100 Continue with a body that no route could want."""
-        record = exchange.record
-        head = record.head
-        if head is None or not head.expects_continue or record.body_started_ns is not None:
-            return False  # it does not wait, or no longer
-        return self._ask_routes(exchange, lambda router: router.could_match(record, head)) is False
-
-    def _choose(self, exchange: Exchange) -> Reply:
-        """Choose the answer to a request, and write down which it is."""
-        record = exchange.record
-        reply = exchange.refusal
-        if reply is None:
-            chosen = self._ask_routes(exchange, lambda router: router.choose(record))
-            reply = exchange.refusal  # what it raised, if it did
-            if chosen is not None:
-                route, reply = chosen
-                record.route = route.index
-            elif reply is None:
-                reply = self._refuse_unmatched(exchange)
-        size = 0
-        if reply.is_whole:
-            image = reply.image(record.head)
-            size, exchange.head_size = image.size, image.head_size
-        record.status = reply.status or None
-        if record.route is not None:
-            detail = (record.route, reply.number, reply.status)
-            self._context.journal.note(clock.now_ns(), record, timeline.MATCHED, size, detail)
-        return reply
-
-    def _ask_routes(self, exchange: Exchange, question: Callable[[Router], T]) -> T | None:
-        """Return the router's answer; what a test's predicate raises meanwhile is kept, and answered 500."""
-        try:
-            return question(self._context.router)
-        except Exception as error:  # noqa: BLE001 - predicates and `==` of the test's own are called in there
-            asked = self._context.router.asked
-            what = "a predicate" if asked is None else f"a predicate of {asked.text}, {asked.location},"
-            self._context.calls.fails(what, exchange.record, error)
-            exchange.refusal = Reply(Response(500, text=f"{what} raised {describe(error)}\n"))
-            return None
-
-    def _refuse_unmatched(self, exchange: Exchange) -> Reply:
-        record = exchange.record
-        journal = self._context.journal
-        text = self._context.explain_unmatched(record)
-        journal.unmatched.append((record, text))
-        journal.note(clock.now_ns(), record, timeline.UNMATCHED, 0, text.strip().partition("\n")[0])
-        return Reply(http1_writer.unmatched(text, closes=record.complete is None))
-
     def _chosen_performance(self, exchange: Exchange) -> Acts:
-        return self._performance(exchange, self._choose(exchange))
+        return self._performance(exchange, chooser.choose(self._context, exchange))
 
     def _performance(self, exchange: Exchange, reply: Reply) -> Acts:
         context = self._context
@@ -349,12 +319,14 @@ class Session:
         self._uncork()
         if corked:
             self._corked = []
-        channel = self._channel
-        if channel is None:
-            context = self._context
-            channel = self._channel = Channel(context.loop, self.transport, self, self._facts, context.probe)
         self.sink = exchange
-        channel.perform(stream, exchange.record.exchange)
+        self._channel_for_acts().perform(stream, exchange.record.exchange)
+
+    def _channel_for_acts(self) -> Channel:
+        if self._channel is None:
+            context = self._context
+            self._channel = Channel(context.loop, self.transport, self, self._facts, context.probe)
+        return self._channel
 
     def read_to(self, position: str, *, read_on: bool) -> bool:  # noqa: ARG002 - "end" is the only one so far
         """Have the current request read to its end; reading goes on by itself, so there is only the waiting."""
@@ -374,7 +346,9 @@ class Session:
         data = bytes(views[0][:PREVIEW])
         is_continue = data.startswith(http1_writer.CONTINUE)
         kind, detail = (timeline.CONTINUE_SENT, None) if is_continue else (timeline.SENT, data)
-        self._context.journal.note(clock.now_ns(), self._queue[0].record, kind, size, detail)
+        record = self._queue[0].record
+        record.interim += b"".join(views)
+        self._context.journal.note(clock.now_ns(), record, kind, size, detail)
 
     def begin_drain(self) -> None:
         """From now on discard what the client sends."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from pytest_epoll._core import clock, timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_epoll._core.messages import RequestRecord
+    from pytest_epoll._core.messages import ConnectionRecord, RequestRecord
     from pytest_epoll._core.timeline import Fact
     from pytest_epoll._serving.barrier import Barrier
     from pytest_epoll._serving.connection import Connection
@@ -50,7 +50,10 @@ class Desk:
     journal: Journal
     request: Callable[[RequestRecord], Request]
     connection: Callable[[int], Connection]
+    connection_of: Callable[[ConnectionRecord], Connection]
     route: Callable[[int], object]
+    route_text: Callable[[int], str]
+    part: Callable[[int, str], object]
     base_url: Callable[[], str]
     render: Callable[[Sequence[Fact]], str]
 
@@ -68,11 +71,19 @@ class Timeline(Sequence[Event]):
     def _all(self) -> list[Event]:
         if self._events is None:
             self._events = [
-                Event(clock.seconds(at_ns), _index(connection), _index(exchange), kind, size, detail)
+                Event(
+                    clock.seconds(at_ns), _index(connection), _index(exchange), kind, size, self._detail(kind, detail)
+                )
                 for at_ns, connection, exchange, kind, size, detail in timeline.expand(self._facts)
                 if kind not in timeline.INTERNAL
             ]
         return self._events
+
+    def _detail(self, kind: str, detail: Any) -> object:
+        """Return a fact's detail as users read it: routes and faults by what they are called."""
+        if kind == timeline.MATCHED:
+            return self._desk.route_text(detail[0])
+        return detail[-1] if kind == timeline.FAULT else detail
 
     @overload
     def __getitem__(self, index: int) -> Event: ...

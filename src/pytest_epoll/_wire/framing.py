@@ -36,6 +36,13 @@ Problem = tuple[int, str]
 """A status and the reason in words."""
 
 
+def decode_chunked(raw: bytes) -> bytes:
+    """Return the content of a chunked body that was walked through before, as far as it has come."""
+    content: list[bytes] = []
+    ChunkWalker(content, [], max_content=None, max_trailers=len(raw)).walk(raw, 0)
+    return b"".join(content)
+
+
 class ChunkWalker:
     """Walks through a chunked body, whatever pieces it comes in.
 

@@ -7,7 +7,6 @@ import pytest
 HERE = Path(__file__).parent
 
 NOT_YET = {
-    "test_order_of_calls.py": "there is no assert_requested_in_order()",
     "test_slow_upload.py": "there is no faults.SlowReads",
     "test_truncated_download.py": "there is no faults.HangUp",
 }

@@ -1,0 +1,188 @@
+"""What a server has received: snapshots behind the barrier, and waits, for `EpollServer` and its routes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_epoll._core import limits
+from pytest_epoll._core.checks import checked_choice, checked_whole
+from pytest_epoll._reporting import near_miss
+from pytest_epoll._serving.closest import closest_routes
+from pytest_epoll._serving.requests import Requests
+from pytest_epoll._serving.views import Snapshot, Timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pytest_epoll._core.messages import RequestRecord
+    from pytest_epoll._serving.connection import Connection
+    from pytest_epoll._serving.request import Request
+    from pytest_epoll._serving.router import Router
+    from pytest_epoll._serving.views import Desk
+    from pytest_epoll._serving.waits import WaitArguments
+    from pytest_epoll.server import EpollServer
+
+
+class Received:
+    """One server's record as its users read it; every method but `awaiting_*` passes the barrier."""
+
+    __slots__ = ("_desk", "_journal")
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._journal = desk.journal
+
+    def requests(self) -> Requests:
+        """Return every request."""
+        self._desk.barrier.settle()
+        entries, record_at, view = self._journal.requests, self._journal.record_at, self._desk.request
+        return Requests(Snapshot(lambda index: view(record_at(entries, index)), range(len(entries))))
+
+    def requests_of(self, route: int) -> Requests:
+        """Return the requests that a route has answered."""
+        self._desk.barrier.settle()
+        return Requests([self._desk.request(record) for record in self._journal.records() if record.route == route])
+
+    def unmatched(self) -> Requests:
+        """Return the requests that no route answered."""
+        self._desk.barrier.settle()
+        return Requests([self._desk.request(record) for record, _ in self._journal.unmatched])
+
+    def connections(self) -> Snapshot[Connection]:
+        """Return every connection."""
+        self._desk.barrier.settle()
+        records, view = self._journal.connections, self._desk.connection_of
+        return Snapshot(lambda index: view(records[index]), range(len(records)))
+
+    def timeline(self) -> Timeline:
+        """Return what happened on the wire."""
+        self._desk.barrier.settle()
+        facts = self._journal.facts
+        return Timeline(self._desk, facts[: len(facts)])
+
+    # -- waits --
+
+    def wait_for_requests(self, n: int, state: str, route: int | None, timeout: float) -> list[Request]:
+        """Return the requests of the server, or of a route, once there are as many as wanted."""
+        __tracebackhide__ = True
+        self._desk.barrier.wait(*self._awaiting_requests(n, state, route, timeout))
+        return self._in_state(state, route)
+
+    def wait_for_connections(self, n: int, timeout: float) -> list[Connection]:
+        """Return the connections, once there are as many as wanted."""
+        __tracebackhide__ = True
+        self._desk.barrier.wait(*self._awaiting_connections(n, timeout))
+        return list(self.connections())
+
+    def wait_idle(self, timeout: float) -> None:
+        """Return once no exchange is in progress."""
+        __tracebackhide__ = True
+        self._desk.barrier.wait(*self._awaiting_idleness(timeout))
+
+    async def wait_for_requests_async(self, n: int, state: str, route: int | None, timeout: float) -> list[Request]:
+        """The same, without blocking the event loop of this thread."""
+        __tracebackhide__ = True
+        await self._desk.barrier.wait_async(*self._awaiting_requests(n, state, route, timeout))
+        return self._in_state(state, route)
+
+    async def wait_for_connections_async(self, n: int, timeout: float) -> list[Connection]:
+        """The same, without blocking the event loop of this thread."""
+        __tracebackhide__ = True
+        await self._desk.barrier.wait_async(*self._awaiting_connections(n, timeout))
+        return list(self.connections())
+
+    async def wait_idle_async(self, timeout: float) -> None:
+        """The same, without blocking the event loop of this thread."""
+        __tracebackhide__ = True
+        await self._desk.barrier.wait_async(*self._awaiting_idleness(timeout))
+
+    def _in_state(self, state: str, route: int | None) -> list[Request]:
+        requests: Sequence[Request] = self.requests() if route is None else self.requests_of(route)
+        return [request for request in requests if state == "head" or request.complete is not None]
+
+    def _awaiting_requests(self, n: int, state: str, route: int | None, timeout: float) -> WaitArguments:
+        checked_whole("n", n, least=0)
+        checked_choice("state", state, ("ended", "head"))
+        journal = self._journal
+
+        def records() -> list[RequestRecord]:
+            return [record for record in journal.records() if route is None or record.route == route]
+
+        def have_come() -> bool:
+            if route is not None:
+                return sum(state == "head" or record.complete is not None for record in records()) >= n
+            return (journal.ended if state == "ended" else len(journal.requests)) >= n
+
+        return have_come, timeout, lambda: near_miss.describe_requests(n, state, records())
+
+    def _awaiting_connections(self, n: int, timeout: float) -> WaitArguments:
+        checked_whole("n", n, least=0)
+        journal = self._journal
+        return (
+            lambda: len(journal.connections) >= n,
+            timeout,
+            lambda: near_miss.describe_connections(n, len(journal.connections)),
+        )
+
+    def _awaiting_idleness(self, timeout: float) -> WaitArguments:
+        def is_idle() -> bool:
+            engine = self._desk.barrier.engine
+            return engine is None or engine.is_idle()
+
+        return is_idle, timeout, lambda: "every exchange to end, but some are in progress"
+
+
+class ServerAio:
+    """The waits of an `EpollServer` as coroutines, for asyncio and trio."""
+
+    __slots__ = ("_received",)
+
+    def __init__(self, received: Received) -> None:
+        self._received = received
+
+    async def wait_for_requests(
+        self,
+        n: int = 1,
+        *,
+        state: str = "ended",
+        timeout: float = limits.WAIT_SECONDS,
+    ) -> list[Request]:
+        """See `EpollServer.wait_for_requests`."""
+        __tracebackhide__ = True
+        return await self._received.wait_for_requests_async(n, state, None, timeout)
+
+    async def wait_for_connections(
+        self,
+        n: int = 1,
+        *,
+        timeout: float = limits.WAIT_SECONDS,
+    ) -> list[Connection]:
+        """See `EpollServer.wait_for_connections`."""
+        __tracebackhide__ = True
+        return await self._received.wait_for_connections_async(n, timeout)
+
+    async def wait_idle(self, timeout: float = limits.WAIT_SECONDS) -> None:
+        """See `EpollServer.wait_idle`."""
+        __tracebackhide__ = True
+        await self._received.wait_idle_async(timeout)
+
+
+# -- what the loop thread is given of a server --
+
+
+def viewer(server: Callable[[], EpollServer | None]) -> Callable[[RequestRecord], Request]:
+    """Return what makes views for the loop thread, which must not keep a server alive that its owner has dropped."""
+
+    def view(record: RequestRecord) -> Request:
+        owner = server()
+        if owner is None:
+            message = "the server was dropped while it ran"
+            raise ReferenceError(message)
+        return owner._desk.request(record)  # noqa: SLF001 - one class in several files
+
+    return view
+
+
+def explainer(router: Router) -> Callable[[RequestRecord], str]:
+    """Return what explains an unmatched request; it holds the router, not the server."""
+    return lambda record: near_miss.explain(record, closest_routes(router.routes, router.view, record))

@@ -1,0 +1,83 @@
+"""Which reply answers an exchange: asked of the routes, and written down.
+
+Predicates and `==` of the test's own are called in here, on the loop thread. What they raise is kept for the finding
+"handler-error", and the request is answered 500. Loop thread only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from pytest_epoll._core import clock, timeline
+from pytest_epoll._core.response import Response
+from pytest_epoll._serving.mishaps import describe
+from pytest_epoll._serving.replies import Reply
+from pytest_epoll._wire import http1_writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_epoll._serving.context import Context
+    from pytest_epoll._serving.exchange import Exchange
+    from pytest_epoll._serving.router import Router
+
+T = TypeVar("T")
+
+
+def choose(context: Context, exchange: Exchange) -> Reply:
+    """Choose the answer to a request, and write down which it is."""
+    record = exchange.record
+    reply = exchange.refusal
+    if reply is None:
+        chosen = _ask(context, exchange, lambda router: router.choose(record))
+        reply = exchange.refusal  # what it raised, if it did
+        if chosen is not None:
+            route, reply = chosen
+            record.route = route.index
+        elif reply is None:
+            reply = _refuse_unmatched(context, exchange)
+    size = 0
+    if reply.is_whole:
+        image = reply.image(record.head)
+        size, exchange.head_size = image.size, image.head_size
+    record.status = reply.status or None
+    if record.route is not None:
+        detail = (record.route, reply.number, reply.status)
+        context.journal.note(clock.now_ns(), record, timeline.MATCHED, size, detail)
+    return reply
+
+
+def must_be_refused(context: Context, exchange: Exchange) -> bool:
+    """Whether a client waits for 100 Continue with a body that no route could want."""
+    record = exchange.record
+    head = record.head
+    if head is None or not head.expects_continue or record.body_started_ns is not None:
+        return False  # it does not wait, or no longer
+    return _ask(context, exchange, lambda router: router.could_match(record, head)) is False
+
+
+def records_body(context: Context, exchange: Exchange) -> bool:
+    """Whether the body of a request whose head has come is to be kept."""
+    record = exchange.record
+    head = record.head
+    return head is None or _ask(context, exchange, lambda router: router.records_body(record, head)) is not False
+
+
+def _ask(context: Context, exchange: Exchange, question: Callable[[Router], T]) -> T | None:
+    """Return the router's answer, or None if what it called raised."""
+    try:
+        return question(context.router)
+    except Exception as error:  # noqa: BLE001 - what the test's own code raises is the test's to see
+        asked = context.router.asked
+        what = "a predicate" if asked is None else f"a predicate of {asked.text}, {asked.location},"
+        context.calls.fails(what, exchange.record, error)
+        exchange.refusal = Reply(Response(500, text=f"{what} raised {describe(error)}\n"))
+        return None
+
+
+def _refuse_unmatched(context: Context, exchange: Exchange) -> Reply:
+    record = exchange.record
+    text = context.explain_unmatched(record)
+    context.journal.unmatched.append((record, text))
+    context.journal.note(clock.now_ns(), record, timeline.UNMATCHED, 0, text.strip().partition("\n")[0])
+    return Reply(http1_writer.unmatched(text, closes=record.complete is None))
