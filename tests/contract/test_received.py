@@ -335,7 +335,7 @@ def test_a_failing_assert_requested_compares_the_closest(server, client):
     assert "was never requested, expected at least once" in text
     assert '- "qty": 1' in text
     assert '+ "qty": 2' in text
-    assert "1 request came:" in text
+    assert "1 request came, in order:" in text
 
 
 @pytest.mark.parametrize(
