@@ -22,6 +22,38 @@ def test_a_clients_error_carries_the_wires_side(run):
     assert "- epoll wire -" not in result.stdout.str()
 
 
+@pytest.mark.parametrize(
+    ("path", "note"),
+    [
+        ("/nobody", "wire: c0.0 GET /nobody: answered 501, no route wants it"),
+        ("/broken", "wire: c0.0 GET /broken: *broken* raised KeyError: 'sku'"),
+    ],
+)
+def test_what_else_may_explain_a_clients_error_is_said_too(run, path, note):
+    result = run(f"""
+def test_it(epoll_server, epoll_client):
+    @epoll_server.get("/broken").handler
+    def broken(request):
+        raise KeyError("sku")
+    epoll_client.get("{path}").raise_for_status()
+""")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"*{note}"])
+
+
+def test_an_error_without_anything_remarkable_on_the_wire_has_no_note(run):
+    result = run("""
+def test_it(epoll_server):
+    epoll_server.get("/x").respond()
+    ask(epoll_server)
+    raise ValueError("of the test's own making")
+""")
+
+    result.assert_outcomes(failed=1)
+    assert "wire: c0.0" not in result.stdout.str()
+
+
 def test_an_exception_that_takes_no_notes_has_the_wires_side_as_a_section(run):
     """As every exception of Python 3.10."""
     result = run("""
