@@ -195,6 +195,21 @@ def test_cuts_and_a_reset_together_are_both_exact(server, place, prove):
     prove(scene)
 
 
+def test_a_client_that_leaves_between_two_pieces_is_no_finding(server, place, prove):
+    """Its kernel keeps a stub of the closed socket, which can be found but tells nothing: the client is gone."""
+    server.get("/x").respond(content=b"hello", fault=faults.PartialWrites(size=1, until_read=True))
+
+    def scene(_):
+        with place.connect(server.address) as client:
+            client.send(GET)
+            client.shutdown()
+            first = client.recv(1)
+        server.connections[-1].wait_ended()
+        return (b"H", []), (first, [finding.kind for finding in server.findings()])
+
+    prove(scene)
+
+
 def test_without_until_read_a_late_reader_gets_all_pieces_in_one(server, near_place, prove):
     """The counter-proof: sending in pieces splits nothing; whether the client comes in between is luck."""
     server.get("/pieces").respond(content=b"hello", fault=faults.PartialWrites(size=8))

@@ -60,6 +60,17 @@ def test_a_client_that_has_closed_after_reading_everything_may_linger_or_be_gone
     assert (0, 0) == (view.received, view.unread) or view.is_gone
 
 
+def test_a_client_that_has_closed_and_left_a_stub_behind_is_gone(probe, pair):
+    """The kernel finds the stub, but has no tcp_info of it: that is no reason to say that we are blind."""
+    client, sock = pair
+    client.shutdown(socket.SHUT_WR)
+    sock.send(b"x")  # brings the acknowledgement of the FIN with it
+    client.recv(1)
+    client.close()
+
+    assert True is look(probe, sock).is_gone
+
+
 def test_a_client_that_has_reset_is_gone(probe, pair):
     client, sock = pair
     sock.send(b"x")
