@@ -98,7 +98,7 @@ def test_a_kind_that_there_is_not_is_refused(run):
     result = run(ONE_FINDING, ini="epoll_strict = unmached")
 
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["E*'unmached' is no kind of finding; use 'unmatched', *"])
+    result.stdout.fnmatch_lines(["E*strict='unmached' is not known; use 'unmatched', *"])
 
 
 @pytest.mark.parametrize("poller", ["epoll", "poll", "select"])

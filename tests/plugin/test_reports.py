@@ -25,8 +25,8 @@ def test_a_clients_error_carries_the_wires_side(run):
 @pytest.mark.parametrize(
     ("path", "note"),
     [
-        ("/nobody", "wire: c0.0 GET /nobody: answered 501, no route wants it"),
-        ("/broken", "wire: c0.0 GET /broken: *broken* raised KeyError: 'sku'"),
+        ("/nobody", "wire: c0.0 GET /nobody: unmatched, answered 501; the only route is not like it*"),
+        ("/broken", "wire: c0.0 GET /broken: *broken* raised KeyError: 'sku'; answered 500*"),
     ],
 )
 def test_what_else_may_explain_a_clients_error_is_said_too(run, path, note):

@@ -105,7 +105,7 @@ def _troubles(own: Sequence[Fact], facts: Sequence[Fact], by_kind: dict[str, Fac
     unmatched = by_kind.get(timeline.UNMATCHED)
     if unmatched is not None:
         closest = unmatched[5] or "no route wants it"
-        yield f"unmatched, answered 501; {_reason(closest)}"
+        yield f"unmatched, answered 501; {_reason(closest).rstrip(':')}"
         return
     ended = by_kind.get(timeline.REQUEST_ENDED)
     if ended is None:
