@@ -11,6 +11,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from benchmarks.load import LoadError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -140,8 +142,15 @@ def _seconds(subject: Subject, turns: int) -> float:
     if subject.before is not None:
         subject.before()
     start_ns = time.perf_counter_ns()
-    subject.load.run(turns)
+    _run(subject, turns)
     return (time.perf_counter_ns() - start_ns) / 1e9
+
+
+def _run(subject: Subject, turns: int) -> int:
+    try:
+        return subject.load.run(turns)
+    except (LoadError, OSError) as error:
+        raise LoadError(f"{subject.name}: {error}") from error
 
 
 def _measure(subject: Subject, figures: Figures, turns: int) -> None:
@@ -149,7 +158,7 @@ def _measure(subject: Subject, figures: Figures, turns: int) -> None:
         subject.before()
     before, start_ns = subject.host.usage(), time.perf_counter_ns()
     client_ns = time.process_time_ns()
-    answers = subject.load.run(turns)
+    answers = _run(subject, turns)
     client_ns = time.process_time_ns() - client_ns
     after, end_ns = subject.host.usage(), time.perf_counter_ns()
     cpu_ns = after.cpu_ns - before.cpu_ns
