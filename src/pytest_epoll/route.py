@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_epoll._assertions import check_count, checked_bounds
@@ -10,17 +11,19 @@ from pytest_epoll._core.checks import checked_whole
 from pytest_epoll._core.content import checked_delay
 from pytest_epoll._core.location import caller
 from pytest_epoll._core.response import ABSENT, Response
+from pytest_epoll._core.score import is_fault
 from pytest_epoll._reporting import comparison
 from pytest_epoll._serving.async_home import find_home
 from pytest_epoll._serving.gate import Gate
 from pytest_epoll._serving.replies import as_reply
+from pytest_epoll._serving.request import Request
 from pytest_epoll._serving.route_entry import Pattern
 from pytest_epoll.errors import UsageError, UsageTypeError
 from pytest_epoll.faults import Fault
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from typing_extensions import Unpack
 
@@ -28,7 +31,6 @@ if TYPE_CHECKING:
     from pytest_epoll._core.response import Informational, StreamSource
     from pytest_epoll._serving.criteria import Criteria
     from pytest_epoll._serving.replies import GivenReply
-    from pytest_epoll._serving.request import Request
     from pytest_epoll._serving.requests import Requests
     from pytest_epoll._serving.route_entry import RouteEntry
     from pytest_epoll.server import EpollServer
@@ -168,19 +170,15 @@ class Route:
         if gate is not None and not isinstance(gate, Gate):
             message = f"gate= takes what server.gate() returns, not {gate!r}"
             raise UsageTypeError(message)
-        entries = [
-            as_reply(
-                given,
-                home=find_home(),
-                faults=_checked_faults(fault),
-                delay_ns=checked_delay("delay", delay),
-                gate=gate,
-                times=_checked_times(times),
-                location=caller(),
-            )
-            for given in replies
-        ]
-        for entry in entries:
+        how = {
+            "home": find_home(),
+            "faults": _checked_faults(fault),
+            "delay_ns": checked_delay("delay", delay),
+            "gate": gate,
+            "times": None if times is None else checked_whole("times", times, least=1),
+            "location": caller(),
+        }
+        for entry in [as_reply(given, **how) for given in replies]:
             self._server._router.add_reply(self._entry, entry)  # noqa: SLF001 - one class in two files
         return self
 
@@ -206,8 +204,15 @@ class Route:
     # -- what it has been asked --
 
     def explain(self, request: Request) -> Iterator[str]:
-        """Yield how it compares with a request, a line a criterion: what is asked, and "ok" or what came instead."""
-        yield from comparison.lines(self._entry.explain(request, request._record.head).criteria)  # noqa: SLF001
+        """Yield how it compares with a request, a line a criterion: what is asked, and "ok" or what came instead.
+
+        Raises:
+            UsageTypeError: something that is no `Request`.
+        """
+        if not isinstance(request, Request):
+            message = f"request must be one of server.requests, not {request!r}"
+            raise UsageTypeError(message)
+        return comparison.lines(self._entry.explain(request, request._record.head).criteria)  # noqa: SLF001
 
     @property
     def requests(self) -> Requests:
@@ -302,15 +307,12 @@ class RouteAio:
         return await received.wait_for_requests_async(n, state, route._entry.index, timeout)  # noqa: SLF001
 
 
-def _checked_times(times: object) -> int | None:
-    return None if times is None else checked_whole("times", times, least=1)
-
-
 def _checked_faults(given: object) -> tuple[Fault, ...]:
-    faults = (given,) if isinstance(given, Fault) else given
-    if isinstance(faults, (tuple, list)) and all(
-        isinstance(fault, Fault) and not isinstance(fault, type) for fault in faults
-    ):
-        return tuple(faults)
+    if is_fault(given) and isinstance(given, Fault):
+        return (given,)
+    if isinstance(given, Iterable):
+        faults = tuple(given)
+        if all(map(is_fault, faults)):
+            return faults
     message = f"fault= takes a fault of pytest_epoll.faults, or several in a list, not {given!r}"
     raise UsageTypeError(message)

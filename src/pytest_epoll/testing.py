@@ -8,6 +8,8 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
 
+from pytest_epoll.errors import UsageTypeError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
@@ -96,7 +98,14 @@ class RawClient:
 
 
 def in_thread(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-    """Call a function on a thread of its own and return its future: for a test that must hold a call open."""
+    """Call a function on a thread of its own and return its future: for a test that must hold a call open.
+
+    Raises:
+        UsageTypeError: it can't be called.
+    """
+    if not callable(fn):
+        message = f"fn must be a function, not {fn!r}; in_thread(fn, *args) calls it on the other thread"
+        raise UsageTypeError(message)
     future: Future[T] = Future()
 
     def run() -> None:

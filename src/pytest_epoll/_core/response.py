@@ -228,6 +228,9 @@ def _checked_informational(given: Any) -> tuple[Response, ...]:
     interim = []
     for item in given:
         response = _interim(item)
+        if response.body or response.score is not None or response.raw is not None or response.trailers:
+            message = f"informational: {response!r} has a body, and interim responses have none (RFC 9110 section 15.2)"
+            raise UsageError(message)
         if response.status >= _FINAL_STATUS:
             message = f"informational: {response.status} is final; interim responses have a status from 100 to 199"
             raise UsageError(message)

@@ -132,16 +132,11 @@ class _OwnHome:
             on_error(error)
 
     def close(self) -> None:
-        import asyncio  # noqa: PLC0415 - if there is a loop, `run` has imported it
-
         loop, self._loop = self._loop, None
         if loop is None:
             return
         try:
-            left = asyncio.all_tasks(loop)
-            for task in left:
-                task.cancel()
-            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            loop.run_until_complete(_end_tasks())
             loop.run_until_complete(loop.shutdown_asyncgens())
         finally:
             loop.close()
@@ -228,6 +223,16 @@ def _settle(future: Future[Any], result: Any, error: BaseException | None) -> No
             future.set_exception(error)
     except (InvalidStateError, CancelledError):
         pass  # nobody waits for it any more
+
+
+async def _end_tasks() -> None:
+    """Cancel what a coroutine has started and not awaited, as `asyncio.run` does."""
+    import asyncio  # noqa: PLC0415 - this is a coroutine of it
+
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 async def _awaited(awaitable: Awaitable[Any]) -> Any:

@@ -78,8 +78,12 @@ class Calls:
             self._under_way[under_way] = None
         self._workers.run(job, what)
 
-    def ended(self, under_way: Call | Feed) -> None:
-        """Forget what a worker is done with. Worker threads."""
+    def ended(self, under_way: Call | Feed, what: str, record: RequestRecord, home: AsyncHome) -> None:
+        """Forget what a worker is done with, and end what it has left in its home. Worker threads."""
+        try:
+            home.close()
+        except BaseException as error:  # noqa: BLE001 - a task of the test's that does not let itself be cancelled
+            self.fails(what, record, error)
         with self._lock:
             self._under_way.pop(under_way, None)
 
@@ -129,11 +133,10 @@ class Call:
                 result = result(argument)
                 if isawaitable(result):
                     result = self._home.run(result)
-            self._home.close()
         except BaseException as raised:  # noqa: BLE001 - whatever a test's code raises is the test's to see
             error = raised
             self._calls.fails(self._what, self._record, raised)
-        self._calls.ended(self)
+        self._calls.ended(self, self._what, self._record, self._home)
         self._calls.loop.post_if_running(lambda: self._finish(result, error))
 
     def _finish(self, result: object, error: BaseException | None) -> None:
@@ -219,7 +222,7 @@ class Feed:
                 self.error = error
                 self._fails(error)
         self._close(iterator)
-        self._calls.ended(self)
+        self._calls.ended(self, self._what, self._record, self._home)
         with self._condition:
             self._has_ended = True
         self._notify()
@@ -257,6 +260,5 @@ class Feed:
                 self._home.finish(source.aclose(), self._fails)
             elif hasattr(source, "close"):
                 source.close()
-            self._home.close()
         except BaseException as error:  # noqa: BLE001 - likewise
             self._fails(error)

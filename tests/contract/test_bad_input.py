@@ -1,0 +1,391 @@
+"""What a test's author gets wrong is said at the call: the argument, and what to write instead.
+
+A wrong type is a `UsageTypeError` (a `TypeError`), a value that can't mean anything a `UsageError` (a `ValueError`).
+Each parameter of each public callable is tried with an `object()` unless it takes one; what is special has a row.
+"""
+
+import functools
+import inspect
+import re
+from types import SimpleNamespace
+
+import pytest
+
+from pytest_epoll import EpollServer, Gate, Request, Response, Route, errors, faults, match, testing
+from pytest_epoll._core.timeline import KINDS
+from pytest_epoll._serving.connection import Connection
+from pytest_epoll.testing import RawClient
+
+WRONG_TYPE, IMPOSSIBLE = errors.UsageTypeError, errors.UsageError
+
+VERBS = ("get", "post", "put", "patch", "delete", "head", "options")
+HOW_TO_ROUTE = ["query", "headers", "cookies", "body", "json", "form", "where", "optional", "priority", "record_body"]
+
+# By callable: what else it must be given, and what nobody but us calls.
+MINIMAL = {
+    "EpollServer.route": {"path": "/x"},
+    "Route.respond_with": {"replies": (200,)},
+    "Connection.wait_event": {"kind": "accepted"},
+    "faults.PartialWrites": {"size": 1},
+    **{f"EpollServer.{verb}": {"path": "/x"} for verb in VERBS},
+    "EpollServer.url_for": {"path": "/x"},
+}
+EXCLUSIVE = {"sizes": "size", "cuts": "size"}
+OURS = {
+    "EpollServer.facts", "EpollServer.render", "Gate.when_open", "Gate.release", "faults.Fault",
+    "Connection", "Gate", "Request", "Route",
+}  # fmt: skip
+TAKES_ANYTHING = {
+    **{
+        f"{name}.{criterion}": "an object with an == of its own"
+        for name in ("EpollServer.route", *(f"EpollServer.{verb}" for verb in VERBS))
+        for criterion in ("query", "headers", "cookies", "body", "json", "form")
+    },
+    "EpollServer.url_for.query": "str() of it is sent",
+    "match.contains.expected": "an object with an == of its own",
+    "match.exactly.expected": "an object with an == of its own",
+    "testing.in_thread.args": "handed on",
+    "testing.in_thread.kwargs": "handed on",
+}
+
+CRITERIA = [
+    ({"query": 5}, WRONG_TYPE, "query= takes a mapping"),
+    ({"query": b"a=1"}, WRONG_TYPE, "query= takes a mapping"),
+    ({"query": [5]}, WRONG_TYPE, "5 is no pair"),
+    ({"query": {5: "a"}}, WRONG_TYPE, "no pair with a str"),
+    ({"query": {"a": None}}, IMPOSSIBLE, "match.absent"),
+    ({"query": {"a": {"b": 1}}}, WRONG_TYPE, "query['a']"),
+    ({"query": {"a": ["b", None]}}, IMPOSSIBLE, "query['a']"),
+    ({"query": {"a": [["b"]]}}, WRONG_TYPE, "query['a']"),
+    ({"query": {"a": re.compile(b"b")}}, WRONG_TYPE, "re.Pattern of str"),
+    ({"query": match.exactly({"a": None})}, IMPOSSIBLE, "match.absent"),
+    ({"headers": "Accept: a"}, WRONG_TYPE, "headers= takes a mapping"),
+    ({"headers": None}, WRONG_TYPE, "headers= takes a mapping"),
+    ({"headers": match.absent}, IMPOSSIBLE, "headers=match.absent"),
+    ({"cookies": "a=1"}, WRONG_TYPE, "cookies= takes a mapping"),
+    ({"form": "a=1"}, WRONG_TYPE, "form= takes a mapping"),
+    ({"form": {"a": {1}}}, WRONG_TYPE, "form['a']"),
+    ({"body": {"a": 1}}, WRONG_TYPE, "use json="),
+    ({"body": None}, WRONG_TYPE, "body= takes"),
+    ({"body": match.contains(5)}, WRONG_TYPE, "body= takes"),
+    ({"body": match.absent}, IMPOSSIBLE, "body=match.absent"),
+    ({"json": match.absent}, IMPOSSIBLE, "json=match.absent"),
+    ({"where": True}, WRONG_TYPE, "where= takes a predicate"),
+    ({"optional": 0}, WRONG_TYPE, "optional"),
+    ({"priority": "high"}, WRONG_TYPE, "priority"),
+    ({"priority": float("nan")}, IMPOSSIBLE, "priority"),
+    ({"record_body": None}, WRONG_TYPE, "record_body"),
+    ({"heders": {}}, WRONG_TYPE, "'heders' is no criterion"),
+]
+
+CONTENT = [
+    ({"status": "200"}, WRONG_TYPE, "status"),
+    ({"status": True}, WRONG_TYPE, "status"),
+    ({"status": 99}, IMPOSSIBLE, "three digits"),
+    ({"status": 1000}, IMPOSSIBLE, "three digits"),
+    ({"reason": 5}, WRONG_TYPE, "reason"),
+    ({"reason": "a\r\nb"}, IMPOSSIBLE, "raw="),
+    ({"headers": "X: 1"}, WRONG_TYPE, "headers= takes"),
+    ({"headers": [("X",)]}, WRONG_TYPE, "headers= takes"),
+    ({"headers": {"X": 1}}, WRONG_TYPE, "headers['X']"),
+    ({"headers": {5: "a"}}, WRONG_TYPE, "headers"),
+    ({"headers": {"": "a"}}, IMPOSSIBLE, "no name"),
+    ({"headers": {"X:": "a"}}, IMPOSSIBLE, "no name"),
+    ({"headers": {"X": "a\nb"}}, IMPOSSIBLE, "line break"),
+    ({"headers": {"X": "a\0"}}, IMPOSSIBLE, "NUL"),
+    ({"cookies": "a=1"}, WRONG_TYPE, "cookies= takes"),
+    ({"cookies": {"a": 1}}, WRONG_TYPE, "cookies= takes str"),
+    ({"cookies": {"a b": "1"}}, IMPOSSIBLE, "no name of a cookie"),
+    ({"cookies": {"a": "1\r\n"}}, IMPOSSIBLE, "line break"),
+    ({"json": {1, 2}}, WRONG_TYPE, "JSON"),
+    ({"text": b"a"}, WRONG_TYPE, "content="),
+    ({"html": 5}, WRONG_TYPE, "html="),
+    ({"content": ["a"]}, WRONG_TYPE, "content="),
+    ({"content": 5}, WRONG_TYPE, "content="),
+    ({"file": 5}, WRONG_TYPE, "file="),
+    ({"stream": b"abc"}, WRONG_TYPE, "content="),
+    ({"stream": {"a": 1}}, WRONG_TYPE, "stream= takes"),
+    ({"stream": [b"a", "b"]}, WRONG_TYPE, "stream= takes"),
+    ({"stream": [-1]}, IMPOSSIBLE, "pause"),
+    ({"stream": [faults.Reset]}, WRONG_TYPE, "stream= takes"),
+    ({"stream": [True]}, WRONG_TYPE, "stream= takes"),
+    ({"events": "hi"}, WRONG_TYPE, "events= takes"),
+    ({"events": [5j]}, WRONG_TYPE, "events= takes"),
+    ({"events": [{"evnt": "a"}]}, WRONG_TYPE, "'evnt'"),
+    ({"events": [{"id": None, "data": "a"}]}, WRONG_TYPE, "leave it out"),
+    ({"events": [{"event": "a\nb"}]}, IMPOSSIBLE, "line break"),
+    ({"events": [{"data": {1}}]}, WRONG_TYPE, "JSON"),
+    ({"raw": "HTTP/1.1 200 OK"}, WRONG_TYPE, "raw="),
+    ({"raw": b"", "headers": {"A": "b"}}, WRONG_TYPE, "headers= into it"),
+    ({"raw": b"", "reason": "a", "http_version": "1.0"}, WRONG_TYPE, "reason= and http_version="),
+    ({"trailers": 5}, WRONG_TYPE, "trailers= takes"),
+    ({"trailers": {"a": "b"}, "headers": {"Content-Length": "0"}}, IMPOSSIBLE, "trailers="),
+    ({"trailers": {"a": "b"}, "content": b"", "headers": {"Transfer-Encoding": "chunked"}}, IMPOSSIBLE, "trailers="),
+    ({"informational": 103}, WRONG_TYPE, "informational= takes a list"),
+    ({"informational": [200]}, IMPOSSIBLE, "200 is final"),
+    ({"informational": ["103"]}, WRONG_TYPE, "status"),
+    ({"informational": [(103, 5)]}, WRONG_TYPE, "headers= takes"),
+    ({"informational": [Response(103, content=b"a")]}, IMPOSSIBLE, "has a body"),
+    ({"http_version": 1.1}, WRONG_TYPE, "http_version"),
+    ({"http_version": "2"}, IMPOSSIBLE, "http_version"),
+    ({"content": b"", "text": ""}, WRONG_TYPE, "text= and content="),
+    ({"json": None, "stream": []}, WRONG_TYPE, "json= and stream="),
+]
+
+TIMING = [
+    ({"delay": "1"}, WRONG_TYPE, "delay"),
+    ({"delay": -1}, IMPOSSIBLE, "delay"),
+    ({"delay": float("inf")}, IMPOSSIBLE, "gate"),
+    ({"delay": float("nan")}, IMPOSSIBLE, "delay"),
+    ({"delay": 1e300}, IMPOSSIBLE, "delay"),
+    ({"gate": True}, WRONG_TYPE, "server.gate()"),
+    ({"fault": "Reset"}, WRONG_TYPE, "fault="),
+    ({"fault": faults.Reset}, WRONG_TYPE, "fault="),
+    ({"fault": [faults.Reset(), 5]}, WRONG_TYPE, "fault="),
+    ({"times": 0}, IMPOSSIBLE, "times=0"),
+    ({"times": 1.0}, WRONG_TYPE, "times"),
+    ({"times": True}, WRONG_TYPE, "times"),
+]
+
+TIMEOUTS = [
+    ({"timeout": "5"}, WRONG_TYPE, "timeout"),
+    ({"timeout": None}, WRONG_TYPE, "timeout"),
+    ({"timeout": -1}, IMPOSSIBLE, "timeout"),
+    ({"timeout": float("inf")}, IMPOSSIBLE, "timeout"),
+    ({"timeout": float("nan")}, IMPOSSIBLE, "timeout"),
+]
+
+ROWS = {
+    "EpollServer": [
+        ({"host": None}, WRONG_TYPE, "host"),
+        ({"host": ""}, IMPOSSIBLE, "host"),
+        ({"port": "80"}, WRONG_TYPE, "port"),
+        ({"port": True}, WRONG_TYPE, "port"),
+        ({"port": -1}, IMPOSSIBLE, "0 to 65535"),
+        ({"port": 65536}, IMPOSSIBLE, "0 to 65535"),
+        ({"poller": "kqueue"}, IMPOSSIBLE, "'epoll', 'poll', 'select'"),
+        ({"poller": None}, WRONG_TYPE, "poller"),
+        ({"edge_triggered": 1}, WRONG_TYPE, "edge_triggered"),
+        ({"edge_triggered": True, "poller": "poll"}, IMPOSSIBLE, "poller='epoll'"),
+        ({"backlog": -1}, IMPOSSIBLE, "backlog"),
+        ({"backlog": 2**31}, IMPOSSIBLE, "backlog"),
+        ({"nodelay": 1}, WRONG_TYPE, "nodelay"),
+        ({"max_head_size": 0}, IMPOSSIBLE, "max_head_size"),
+        ({"max_head_size": 1.5}, WRONG_TYPE, "max_head_size"),
+        ({"max_body_size": -1}, IMPOSSIBLE, "max_body_size"),
+        ({"strict": "unmached"}, IMPOSSIBLE, "'unmatched'"),
+        ({"strict": {5}}, WRONG_TYPE, "strict"),
+        ({"strict": None}, WRONG_TYPE, "strict"),
+        ({"strict": b"unmatched"}, WRONG_TYPE, "strict"),
+        ({"seed": 1.5}, WRONG_TYPE, "seed"),
+    ],
+    "EpollServer.route": [
+        ({"method": b"GET"}, WRONG_TYPE, "method must be"),
+        ({"method": ["GET", 5]}, WRONG_TYPE, "method must be"),
+        ({"method": "GET POST"}, IMPOSSIBLE, "no token"),
+        ({"method": ""}, IMPOSSIBLE, "no token"),
+        ({"method": []}, IMPOSSIBLE, "'*' for every method"),
+        ({"path": "users"}, IMPOSSIBLE, "slash"),
+        ({"path": "/users?a=1"}, IMPOSSIBLE, "query='a=1'"),
+        ({"path": b"/users"}, WRONG_TYPE, "path must be"),
+        *CRITERIA,
+    ],
+    **{f"EpollServer.{verb}": CRITERIA for verb in VERBS},
+    "EpollServer.url_for": [({"path": "users"}, IMPOSSIBLE, "slash"), ({"path": None}, WRONG_TYPE, "path")],
+    "EpollServer.allow": [
+        ({"kinds": ("unmached",)}, IMPOSSIBLE, "'unmatched'"),
+        ({"kinds": (["unmatched"],)}, WRONG_TYPE, "kinds"),
+    ],
+    "EpollServer.wait_for_requests": [
+        ({"n": -1}, IMPOSSIBLE, "n=-1"),
+        ({"n": 1.0}, WRONG_TYPE, "n must be"),
+        ({"state": "done"}, IMPOSSIBLE, "'ended', 'head'"),
+        *TIMEOUTS,
+    ],
+    "EpollServer.wait_for_connections": [({"n": -1}, IMPOSSIBLE, "n=-1"), *TIMEOUTS],
+    "Connection.wait_closed": TIMEOUTS,
+    "Connection.wait_ended": TIMEOUTS,
+    "Connection.wait_event": [({"kind": "snet"}, IMPOSSIBLE, "'sent'"), *TIMEOUTS],
+    "Gate.wait_reached": TIMEOUTS,
+    "Response": CONTENT,
+    "Response.with_faults": [
+        ({"faults": (faults.Reset,)}, WRONG_TYPE, "with_faults()"),
+        ({"faults": ([faults.Reset()],)}, WRONG_TYPE, "with_faults()"),
+    ],
+    "Response.with_delay": [({"seconds": -1}, IMPOSSIBLE, "seconds"), ({"seconds": None}, WRONG_TYPE, "seconds")],
+    "Route.respond": [*CONTENT, *TIMING, ({"stream": iter([b"a"]), "times": 2}, IMPOSSIBLE, "iterator")],
+    "Route.respond_with": [
+        ({"replies": ()}, IMPOSSIBLE, "at least one"),
+        ({"replies": (True,)}, WRONG_TYPE, "no reply"),
+        ({"replies": (b"hi",)}, WRONG_TYPE, "no reply"),
+        ({"replies": ("hi",)}, WRONG_TYPE, "no reply"),
+        ({"replies": (None,)}, WRONG_TYPE, "no reply"),
+        ({"replies": (Response,)}, WRONG_TYPE, "no reply"),
+        ({"replies": (faults.Reset,)}, WRONG_TYPE, "no reply"),
+        ({"replies": (99,)}, IMPOSSIBLE, "three digits"),
+        ({"replies": (200, "hi")}, WRONG_TYPE, "no reply"),
+        ({"replies": (faults.Reset(after=5),)}, IMPOSSIBLE, "needs a reply"),
+        ({"replies": (faults.PartialWrites(size=1),)}, IMPOSSIBLE, "needs a reply"),
+        *TIMING,
+    ],
+    "Route.handler": [({"function": 200}, WRONG_TYPE, "handler()")],
+    "faults.Reset": [
+        ({"after": -1}, IMPOSSIBLE, "after=-1"),
+        ({"after": "middle"}, IMPOSSIBLE, "'middle'"),
+        ({"after": 1.5}, WRONG_TYPE, "after=1.5"),
+        ({"discard": 1}, WRONG_TYPE, "discard"),
+        ({"exact": None}, WRONG_TYPE, "exact"),
+    ],
+    "faults.PartialWrites": [
+        ({"size": 0}, IMPOSSIBLE, "size=0"),
+        ({"size": 1, "sizes": (1,)}, IMPOSSIBLE, "size= and sizes="),
+        ({"size": None}, IMPOSSIBLE, "one of"),
+        ({"size": None, "sizes": (1, 0)}, IMPOSSIBLE, "sizes=0"),
+        ({"size": None, "sizes": b"ab"}, WRONG_TYPE, "sizes="),
+        ({"size": None, "cuts": (-1,)}, IMPOSSIBLE, "cuts=-1"),
+        ({"delay": -1}, IMPOSSIBLE, "delay"),
+        ({"until_read": 1}, WRONG_TYPE, "until_read"),
+        ({"exact": 1}, WRONG_TYPE, "exact"),
+    ],
+    "testing.in_thread": [({"fn": 5}, WRONG_TYPE, "fn must be")],
+}  # fmt: skip
+
+
+def public_callables():
+    """Return every public function and method with parameters, by the name that rows use."""
+    found = {}
+    for name, owner in (("faults", faults), ("match", match)):
+        found |= {
+            f"{name}.{entry}": getattr(owner, entry) for entry in owner.__all__ if callable(getattr(owner, entry))
+        }
+    found["testing.in_thread"] = testing.in_thread
+    for owner in (EpollServer, Route, Response, Gate, Connection, Request):
+        found[owner.__name__] = owner
+        for entry, member in vars(owner).items():
+            if inspect.isfunction(member) and not entry.startswith("_"):
+                found[f"{owner.__name__}.{entry}"] = member
+    return {name: fn for name, fn in found.items() if name not in OURS and parameters(name, fn)}
+
+
+def parameters(name, fn):
+    names = [entry for entry in inspect.signature(fn).parameters if entry != "self"]
+    if "criteria" in names or "how" in names:
+        names = [entry for entry in names if entry not in {"criteria", "how"}]
+        names += [entry for entry in HOW_TO_ROUTE if entry not in names]
+    return names
+
+
+CALLABLES = public_callables()
+ANY_OBJECT = [
+    (name, parameter)
+    for name, fn in CALLABLES.items()
+    for parameter in parameters(name, fn)
+    if f"{name}.{parameter}" not in TAKES_ANYTHING
+]
+
+
+@pytest.fixture
+def objects():
+    """One object of each class, whose methods are called."""
+    with EpollServer() as server:
+        route = server.get("/here").respond(200)
+        with RawClient(server.address) as client:
+            client.send(b"GET /here HTTP/1.1\r\nHost: t\r\n\r\n")
+            client.recv()
+            yield SimpleNamespace(
+                EpollServer=server,
+                Route=route,
+                Response=Response(),
+                Gate=server.gate(),
+                Connection=server.connections[0],
+                Request=server.requests[0],
+            )
+
+
+def call(objects, name, given):
+    """Call it with that and what else it must be given."""
+    owner, _, method = name.rpartition(".")
+    fn = getattr(getattr(objects, owner), method) if hasattr(objects, owner) else CALLABLES[name]
+    left_out = {EXCLUSIVE[entry] for entry in given if entry in EXCLUSIVE} - given.keys()
+    keywords = {entry: value for entry, value in MINIMAL.get(name, {}).items() if entry not in left_out} | given
+    positional = []
+    for entry, parameter in inspect.signature(fn).parameters.items():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            positional += keywords.pop(entry, ())
+    return fn(*positional, **keywords)
+
+
+def is_variable(name, parameter):
+    entry = inspect.signature(CALLABLES[name]).parameters.get(parameter)
+    return entry is not None and entry.kind is entry.VAR_POSITIONAL
+
+
+@pytest.mark.parametrize(("name", "parameter"), ANY_OBJECT)
+def test_an_object_of_no_kind_is_a_type_error_that_names_the_argument(objects, name, parameter):
+    wrong = object()
+    with pytest.raises(errors.UsageTypeError) as caught:
+        call(objects, name, {parameter: (wrong,) if is_variable(name, parameter) else wrong})
+
+    assert isinstance(caught.value, TypeError)
+    assert repr(wrong) in str(caught.value)
+    words = {"function": "handler()", "replies": "reply", "faults": "with_faults()"}
+    assert words.get(parameter, parameter) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "error", "says"), [(name, *row) for name, rows in ROWS.items() for row in rows]
+)
+def test_what_cannot_be_meant_is_refused_at_the_call_with_the_fix(objects, name, given, error, says):
+    with pytest.raises(errors.UsageError) as caught:
+        call(objects, name, given)
+
+    assert error is type(caught.value)
+    assert says in str(caught.value)
+
+
+def test_every_parameter_of_every_public_callable_has_a_row():
+    tried = {f"{name}.{parameter}" for name, parameter in ANY_OBJECT}
+    tried |= {f"{name}.{parameter}" for name, rows in ROWS.items() for given, *_ in rows for parameter in given}
+    all_of_them = {f"{name}.{parameter}" for name, fn in CALLABLES.items() for parameter in parameters(name, fn)}
+    needs_no_row = {"EpollServer.url_for.query", "match.contains.expected", "match.exactly.expected"}
+
+    assert needs_no_row | {"testing.in_thread.args", "testing.in_thread.kwargs"} == all_of_them - tried
+
+
+def test_no_row_is_about_something_that_is_gone():
+    assert set(ROWS) <= set(CALLABLES)
+    assert {name.rpartition(".")[0] for name in TAKES_ANYTHING} <= set(CALLABLES)
+
+
+def test_a_refused_call_leaves_nothing_behind():
+    server = EpollServer()
+    route = server.get("/x").respond(200, times=1)
+    with pytest.raises(errors.UsageTypeError):
+        server.get("/y", query=5)
+    with pytest.raises(errors.UsageTypeError):
+        route.respond_with(201, "hi")
+
+    assert (1, 1) == (len(server._router.routes), len(route._entry.replies))
+
+
+def test_an_unknown_keyword_is_a_type_error():
+    for function in (
+        EpollServer,
+        Response,
+        EpollServer().get("/x").respond,
+        functools.partial(EpollServer().get, "/x"),
+    ):
+        with pytest.raises(TypeError, match="heders"):
+            function(heders={})
+
+
+def test_what_is_taken_although_it_looks_odd():
+    server = EpollServer(port=65535, backlog=0, max_body_size=0, strict=[], seed=-1)
+    server.get("/x", query={"a": [1, "b", match.contains("c")]}, priority=float("inf")).respond(
+        299, reason="", headers={}, cookies={}, trailers=(), informational=(), times=1, fault=iter([faults.Reset()])
+    )
+    server.get("/y").respond(stream=()).respond(events=({"id": 7, "retry": 3}, b": a comment\n\n", 0))
+
+    assert "accepted" in KINDS
+    assert {"fault", "sent", "handler-error"} <= set(KINDS)
+    assert not {"armed", "due", "exchange"} & set(KINDS)
