@@ -238,7 +238,7 @@ ROWS = {
     ],
     "faults.PartialWrites": [
         ({"size": 0}, IMPOSSIBLE, "size=0"),
-        ({"size": 1, "sizes": (1,)}, IMPOSSIBLE, "size= and sizes="),
+        ({"size": 1, "sizes": (1,)}, IMPOSSIBLE, "not size and sizes"),
         ({"size": None}, IMPOSSIBLE, "one of"),
         ({"size": None, "sizes": (1, 0)}, IMPOSSIBLE, "sizes=0"),
         ({"size": None, "sizes": b"ab"}, WRONG_TYPE, "sizes="),
