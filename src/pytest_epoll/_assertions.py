@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core.checks import checked_whole
@@ -9,7 +10,7 @@ from pytest_epoll._reporting import near_miss
 from pytest_epoll.errors import UsageError, UsageTypeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from pytest_epoll._serving.request import Request
     from pytest_epoll._serving.route_entry import Pattern
@@ -77,7 +78,7 @@ def check_order(wanted: Iterable[object], requests: Sequence[Request]) -> None:
     __tracebackhide__ = True
     from pytest_epoll.route import Route  # noqa: PLC0415 - `route` uses this module
 
-    if isinstance(wanted, str):
+    if isinstance(wanted, (str, bytes)) or not isinstance(wanted, Iterable):
         message = f"assert_requested_in_order() takes a list such as ['GET /a', 'POST /b'], not {wanted!r}"
         raise UsageTypeError(message)
     rest = iter(requests)

@@ -19,13 +19,18 @@ from pytest_epoll.testing import RawClient
 WRONG_TYPE, IMPOSSIBLE = errors.UsageTypeError, errors.UsageError
 
 VERBS = ("get", "post", "put", "patch", "delete", "head", "options")
-HOW_TO_ROUTE = ["query", "headers", "cookies", "body", "json", "form", "where", "optional", "priority", "record_body"]
+EXPANDED = {
+    "criteria": ["query", "headers", "cookies", "body", "json", "form", "where"],
+    "how": ["query", "headers", "cookies", "body", "json", "form", "where", "optional", "priority", "record_body"],
+}
+
 
 # By callable: what else it must be given, and what nobody but us calls.
 MINIMAL = {
     "EpollServer.route": {"path": "/x"},
     "Route.respond_with": {"replies": (200,)},
     "Connection.wait_event": {"kind": "accepted"},
+    "Request.wait_received": {"body_bytes": 0},
     "faults.PartialWrites": {"size": 1},
     **{f"EpollServer.{verb}": {"path": "/x"} for verb in VERBS},
     "EpollServer.url_for": {"path": "/x"},
@@ -36,17 +41,14 @@ OURS = {
     "Connection", "Gate", "Request", "Route",
 }  # fmt: skip
 TAKES_ANYTHING = {
-    **{
-        f"{name}.{criterion}": "an object with an == of its own"
-        for name in ("EpollServer.route", *(f"EpollServer.{verb}" for verb in VERBS))
-        for criterion in ("query", "headers", "cookies", "body", "json", "form")
-    },
     "EpollServer.url_for.query": "str() of it is sent",
     "match.contains.expected": "an object with an == of its own",
     "match.exactly.expected": "an object with an == of its own",
     "testing.in_thread.args": "handed on",
     "testing.in_thread.kwargs": "handed on",
 }
+CRITERIA_OF_VALUES = {"query", "headers", "cookies", "body", "json", "form"}
+"""They take any object, for it may have an == of its own."""
 
 CRITERIA = [
     ({"query": 5}, WRONG_TYPE, "query= takes a mapping"),
@@ -77,6 +79,8 @@ CRITERIA = [
     ({"record_body": None}, WRONG_TYPE, "record_body"),
     ({"heders": {}}, WRONG_TYPE, "'heders' is no criterion"),
 ]
+
+CRITERIA_ALONE = [row for row in CRITERIA if not row[0].keys() & {"optional", "priority", "record_body"}]
 
 CONTENT = [
     ({"status": "200"}, WRONG_TYPE, "status"),
@@ -203,6 +207,18 @@ ROWS = {
         *TIMEOUTS,
     ],
     "EpollServer.wait_for_connections": [({"n": -1}, IMPOSSIBLE, "n=-1"), *TIMEOUTS],
+    "EpollServer.wait_idle": TIMEOUTS,
+    "EpollServer.assert_requested": CRITERIA_ALONE,
+    "EpollServer.assert_not_requested": CRITERIA_ALONE,
+    "EpollServer.assert_requested_in_order": [
+        ({"requests": "GET /a"}, WRONG_TYPE, "takes a list"),
+        ({"requests": [5]}, WRONG_TYPE, "not 5"),
+    ],
+    "EpollServer.close_connections": [({"how": "bye"}, IMPOSSIBLE, "how"), ({"idle_only": 1}, WRONG_TYPE, "idle_only")],
+    "Route.assert_requested": CRITERIA_ALONE,
+    "Route.assert_not_requested": CRITERIA_ALONE,
+    "Route.wait_for_requests": TIMEOUTS,
+    "Request.wait_received": [({"body_bytes": -1}, IMPOSSIBLE, "body_bytes"), *TIMEOUTS],
     "Connection.wait_closed": TIMEOUTS,
     "Connection.wait_ended": TIMEOUTS,
     "Connection.wait_event": [({"kind": "snet"}, IMPOSSIBLE, "'sent'"), *TIMEOUTS],
@@ -264,23 +280,28 @@ def public_callables():
         for entry, member in vars(owner).items():
             if inspect.isfunction(member) and not entry.startswith("_"):
                 found[f"{owner.__name__}.{entry}"] = member
-    return {name: fn for name, fn in found.items() if name not in OURS and parameters(name, fn)}
+    return {name: fn for name, fn in found.items() if name not in OURS and parameters(fn)}
 
 
-def parameters(name, fn):
-    names = [entry for entry in inspect.signature(fn).parameters if entry != "self"]
-    if "criteria" in names or "how" in names:
-        names = [entry for entry in names if entry not in {"criteria", "how"}]
-        names += [entry for entry in HOW_TO_ROUTE if entry not in names]
-    return names
+def parameters(fn):
+    found = []
+    for name, parameter in inspect.signature(fn).parameters.items():
+        if name != "self":
+            found += EXPANDED[name] if parameter.kind is parameter.VAR_KEYWORD and name in EXPANDED else [name]
+    return found
+
+
+def takes_anything(name, parameter):
+    is_criterion = parameter in CRITERIA_OF_VALUES and parameter not in inspect.signature(CALLABLES[name]).parameters
+    return f"{name}.{parameter}" in TAKES_ANYTHING or is_criterion
 
 
 CALLABLES = public_callables()
 ANY_OBJECT = [
     (name, parameter)
     for name, fn in CALLABLES.items()
-    for parameter in parameters(name, fn)
-    if f"{name}.{parameter}" not in TAKES_ANYTHING
+    for parameter in parameters(fn)
+    if not takes_anything(name, parameter)
 ]
 
 
@@ -328,7 +349,7 @@ def test_an_object_of_no_kind_is_a_type_error_that_names_the_argument(objects, n
 
     assert isinstance(caught.value, TypeError)
     assert repr(wrong) in str(caught.value)
-    words = {"function": "handler()", "replies": "reply", "faults": "with_faults()"}
+    words = {"function": "handler()", "replies": "reply", "faults": "with_faults()", "requests": "takes a list"}
     assert words.get(parameter, parameter) in str(caught.value)
 
 
@@ -346,10 +367,9 @@ def test_what_cannot_be_meant_is_refused_at_the_call_with_the_fix(objects, name,
 def test_every_parameter_of_every_public_callable_has_a_row():
     tried = {f"{name}.{parameter}" for name, parameter in ANY_OBJECT}
     tried |= {f"{name}.{parameter}" for name, rows in ROWS.items() for given, *_ in rows for parameter in given}
-    all_of_them = {f"{name}.{parameter}" for name, fn in CALLABLES.items() for parameter in parameters(name, fn)}
-    needs_no_row = {"EpollServer.url_for.query", "match.contains.expected", "match.exactly.expected"}
+    all_of_them = {f"{name}.{parameter}" for name, fn in CALLABLES.items() for parameter in parameters(fn)}
 
-    assert needs_no_row | {"testing.in_thread.args", "testing.in_thread.kwargs"} == all_of_them - tried
+    assert set(TAKES_ANYTHING) == all_of_them - tried
 
 
 def test_no_row_is_about_something_that_is_gone():

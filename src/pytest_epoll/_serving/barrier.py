@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from pytest_epoll._core import limits
-from pytest_epoll._core.checks import checked_timeout
+from pytest_epoll._core.checks import checked_choice, checked_timeout
 from pytest_epoll._eventloop.loop import LoopBlocked, LoopEnded
 from pytest_epoll._serving import settings
 from pytest_epoll._serving.waits import make_bell, runs_an_event_loop
@@ -159,9 +159,7 @@ class Barrier:
         Raises:
             UsageError: a `how` that is neither "fin" nor "rst"; otherwise as `settle`.
         """
-        if how not in {"fin", "rst"}:
-            message = f"how={how!r} is no goodbye; use 'fin' or 'rst'"
-            raise UsageError(message)
+        checked_choice("how", how, ("fin", "rst"))
         engine = self._running_engine()
         return 0 if engine is None else self.call(lambda: engine.part(indexes, how, idle_only=idle_only))
 

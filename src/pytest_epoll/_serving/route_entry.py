@@ -143,7 +143,7 @@ class RouteEntry:
         mine, theirs = self._pattern, later._pattern
         return (
             self.phase == later.phase
-            and self.priority >= later.priority
+            and (self.priority, later.index) > (later.priority, self.index)
             and (mine.methods is None or (theirs.methods is not None and mine.methods >= theirs.methods))
             and mine.identity == theirs.identity
         )
