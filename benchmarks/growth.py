@@ -62,9 +62,10 @@ def _records(scale: Scale) -> Iterator[Row]:
     with Arena() as arena:
         none, many = (arena.subject(name, "epoll") for name in ("none", "many"))
         none.before = lambda: none.host.do("clear")
-        while many.host.do("recorded") < RECORDS:
+        records = RECORDS // 10 if scale.is_quick else RECORDS
+        while many.host.do("recorded") < records:
             many.load.run(100)
-        yield _row(f"{RECORDS:,} recorded requests and more against none", [none, many], scale, 1.1, 1.05)
+        yield _row(f"{records:,} recorded requests and more against none", [none, many], scale, 1.1, 1.05)
 
 
 def _fields(scale: Scale) -> Iterator[Row]:

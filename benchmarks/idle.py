@@ -38,7 +38,8 @@ def room_for_connections() -> int:
 def idle(scale: Scale) -> Iterator[Row]:
     """CPU time a request beside idle connections; epoll(7) asks only about the ready, poll(2) about all."""
     room = room_for_connections()
-    counts = [FEW, SOME, min(MANY, room - 2 * SOME)]
+    most = MANY // 5 if scale.is_quick else MANY
+    counts = [FEW, SOME, min(most, room - 2 * SOME)]
     for poller in ("epoll", "poll"):
         with Arena() as arena:
             subjects = [_beside(arena, poller, count) for count in counts]
@@ -46,8 +47,8 @@ def idle(scale: Scale) -> Iterator[Row]:
             for figures, count in zip(others, counts[1:], strict=True):
                 what = f"CPU time a request with {count:,} idle connections against {FEW}, {poller}"
                 note = f"{few.median_us:.2f} and {figures.median_us:.2f} us"
-                if MANY > count > SOME:
-                    note += f"; the limit of descriptors leaves no room for {MANY:,}"
+                if most > count > SOME:
+                    note += f"; the limit of descriptors leaves no room for {most:,}"
                 is_promised = poller == "epoll" and count == counts[-1]
                 sign, bar, goal = ("<=", 1.1, 1.05) if is_promised else ("", None, None)
                 yield Row("idle", what, ratio(figures.cpu_us, few.cpu_us), "x", sign, bar, goal, note)
@@ -135,7 +136,7 @@ def memory(scale: Scale) -> Iterator[Row]:
         size = (host.do("traced") - before) / answers / 1024
         yield Row("memory", "a recorded request with its facts", size, "KiB", "<=", 2, 1, "always the same head")
     with Arena() as arena:
-        host = arena.host("epoll", traces_memory=True, routes=RECORDS)
+        host = arena.host("epoll", traces_memory=True, routes=records)
         load = arena.load(host, [bare(route_path(index)) for index in range(records)], connections=8)
         before = host.do("traced")
         answers = load.run(records // 8)

@@ -78,7 +78,7 @@ class Scale:
     is_quick: bool = False
 
 
-QUICK = Scale(rounds=5, round_seconds=0.04, cycles=60, silence_seconds=1.0, is_quick=True)
+QUICK = Scale(rounds=5, round_seconds=0.03, cycles=60, silence_seconds=1.0, is_quick=True)
 
 
 class Turns(Protocol):
