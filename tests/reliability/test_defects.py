@@ -122,6 +122,7 @@ def test_a_defect_in_a_step_of_the_end_does_not_keep_the_others_from_being_taken
 def test_a_thread_of_ours_that_will_not_end_is_named_with_its_stack(server, monkeypatch):
     """A hang in code of ours: InternalError; in the test's, it is HandlerStillRunning (test_barrier)."""
     monkeypatch.setattr("pytest_epoll._core.limits.STOP_SECONDS", 0.05)
+    monkeypatch.setattr("pytest_epoll._core.limits.ANSWER_SECONDS", 0.05)
     may_go = threading.Event()
     is_held = threading.Event()
     engine = server._barrier.engine

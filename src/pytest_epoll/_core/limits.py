@@ -52,5 +52,9 @@ class Default(float):
 WAIT_SECONDS = Default(5.0)
 """The default deadline of every wait: long enough for a loaded machine, short enough to sit through once."""
 
+ANSWER_SECONDS = 10.0
+"""What a reader gives the server's thread to answer. That waits for nobody: only code of the test that blocks it, or a
+machine that starves it, takes longer."""
+
 STOP_SECONDS = 1.0
 """What `stop()` may take at the most, whatever clients and handlers do."""

@@ -291,7 +291,8 @@ class Loop:
         self._most_barrier_ns = limits.STOP_BARRIER_NS
 
         def settle_and_stop() -> None:
-            self._settle()
+            if self._barrier_ns == limits.BARRIER_NS:  # else the last one found no end: a client floods
+                self._settle()
             self.stop()
 
         self._mailbox.post(settle_and_stop)
@@ -301,7 +302,7 @@ class Loop:
         self._is_stopping = True
         self._mailbox.nudge()
 
-    def call(self, function: Callable[[], T], *, settled: bool = False, timeout: float = limits.WAIT_SECONDS) -> T:
+    def call(self, function: Callable[[], T], *, settled: bool = False, timeout: float = limits.ANSWER_SECONDS) -> T:
         """Return what `function` returns on the loop thread, after a barrier if `settled`; callable from any thread.
 
         Raises:
