@@ -30,10 +30,10 @@ class Notifier:
 
 
 def test_the_hook_is_called_with_a_signed_event(epoll_server):
-    epoll_server.post("/hook").respond(204)
+    hook = epoll_server.post("/hook").respond(204)
 
     thread = Notifier(epoll_server.url + "/hook", b"secret").notify({"order": 7})
-    [request] = epoll_server.wait_for_requests()
+    [request] = hook.wait_for_requests()
     thread.join()
 
     assert request.json() == {"order": 7}
@@ -41,10 +41,10 @@ def test_the_hook_is_called_with_a_signed_event(epoll_server):
 
 
 def test_a_hook_that_fails_is_called_again_with_the_same_body(epoll_server):
-    epoll_server.post("/hook").respond(500).respond(204)
+    hook = epoll_server.post("/hook").respond(500).respond(204)
 
     thread = Notifier(epoll_server.url + "/hook", b"secret").notify({"order": 7})
-    first, second = epoll_server.wait_for_requests(2)
+    first, second = hook.wait_for_requests(2)
     thread.join()
 
     assert first.body == second.body
