@@ -53,7 +53,9 @@ nitpick_ignore_regex = [
     ),
 ]
 
-HELD_ONLY = {"Connection", "Event", "Fault", "Gate", "Headers", "Request", "Route", "Timeline", "Values"}
+HELD_ONLY = re.compile(
+    r"Connection|Event|Fault|Gate|Headers|Part|Parts|Request|Requests|Route|Timeline|Values|\w+Aio",
+)
 """Classes that users hold and never make: how they are made is nobody's business."""
 
 FIVE_QUESTIONS = re.compile(r"^(When|On the wire|The kernel|The client|Exact|Not exact): ")
@@ -95,7 +97,7 @@ def with_marked_code(app, what, name, obj, options, lines):
 
 def plain_signature(app, what, name, obj, options, signature, return_annotation):
     """Leave out what is nobody's business: constructors of what the server makes, fixtures' arguments, inner types."""
-    if (what == "class" and name.rpartition(".")[2] in HELD_ONLY) or name.startswith("pytest_epoll.plugin."):
+    if (what == "class" and HELD_ONLY.fullmatch(name.rpartition(".")[2])) or name.startswith("pytest_epoll.plugin."):
         return ("", None)
     if signature is None:
         return None
