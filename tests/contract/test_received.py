@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from pytest_epoll import EpollServer, errors
+from pytest_epoll._serving.barrier import Barrier
 from pytest_epoll.testing import RawClient, in_thread
 
 GET = b"GET /x HTTP/1.1\r\nHost: test\r\n\r\n"
@@ -410,3 +411,19 @@ def test_the_record_survives_the_server():
     del server
 
     assert "client" == requests[0].connection.closed_by
+
+
+@pytest.mark.parametrize("is_route", [True, False])
+def test_waiting_for_many_requests_takes_one_barrier_and_not_one_each(server, monkeypatch, is_route):
+    """Beside a client that floods, a barrier is not cheap, and there may be ten thousand requests."""
+    route = server.get("/x").respond(204)
+    with RawClient(server.address) as client:
+        for _ in range(50):
+            client.send(b"GET /x HTTP/1.1\r\nHost: test\r\n\r\n")
+            client.recv()
+    barriers = []
+    settle = Barrier.settle
+    monkeypatch.setattr(Barrier, "settle", lambda barrier: barriers.append(1) or settle(barrier))
+    requests = (route if is_route else server).wait_for_requests(50)
+
+    assert (50, True) == (len(requests), len(barriers) <= 3)
