@@ -35,6 +35,9 @@ _COMPARED = 3
 _LISTED = 12
 """Distinct requests that a list of what came has."""
 
+_ALIKE_NAMED = 3
+"""Findings that are named beside one that is the same."""
+
 _WAITED_FOR = 20
 """Requests that an expired wait lists."""
 
@@ -191,8 +194,21 @@ def name_of(record: RequestRecord) -> str:
 
 
 def describe_findings(found: Sequence[Finding]) -> str:
-    """Return the text of an `EpollFindings`."""
-    return "\n\n".join((count(len(found), "finding"), *(str(finding).rstrip() for finding in found)))
+    """Return the text of an `EpollFindings`; of requests that differ only in their names one is shown in full."""
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for finding in found:
+        first, _, details = finding.text.rstrip().partition("\n")
+        is_of_request = finding.connection is not None and bool(details)
+        alike.setdefault((finding.kind, "" if is_of_request else first, details), []).append(first)
+    parts = [count(len(found), "finding")]
+    for (kind, _, details), firsts in alike.items():
+        lines = [f"{kind}: {firsts[0]}"]
+        if len(firsts) > 1:
+            left = len(firsts) - 1 - _ALIKE_NAMED
+            names = ", ".join(firsts[1 : 1 + _ALIKE_NAMED])
+            lines.append(f"  and the same of {names}" + (f" and {left} more" if left > 0 else ""))
+        parts.append("\n".join([*lines, details] if details else lines))
+    return "\n\n".join(parts)
 
 
 # -- waits --

@@ -79,5 +79,5 @@ def _refuse_unmatched(context: Context, exchange: Exchange) -> Reply:
     record = exchange.record
     text = context.explain_unmatched(record)
     context.journal.unmatched.append((record, text))
-    context.journal.note(clock.now_ns(), record, timeline.UNMATCHED, 0, text.strip().partition("\n")[0])
+    context.journal.note(clock.now_ns(), record, timeline.UNMATCHED, 0, text.strip().partition("\n")[0].rstrip(":"))
     return Reply(http1_writer.unmatched(text, closes=record.complete is None))

@@ -1,4 +1,8 @@
-"""What a test left unmet: a pure function of the record and the routes."""
+"""What a test left unmet: a pure function of the record and the routes.
+
+The first line of a finding stands alone: which request, route or fault, and the line of code it was made in. Below it
+stands what explains it, and last how to go on.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,22 @@ from typing import TYPE_CHECKING
 
 from pytest_epoll._core import timeline
 from pytest_epoll._core.finding import KINDS, Finding
+from pytest_epoll._core.secrets import masked
+from pytest_epoll._core.showing import count, printable, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pytest_epoll._core.messages import RequestRecord
     from pytest_epoll._serving.journal import Journal
+    from pytest_epoll._serving.replies import Reply
     from pytest_epoll._serving.route_entry import RouteEntry
+
+_LINE = 160
+"""Characters of a first line: it may name a route with its criteria."""
+
+_BYTES = 60
+"""Bytes of a malformed request that its finding shows."""
 
 
 def findings(journal: Journal, routes: list[RouteEntry]) -> list[Finding]:
@@ -21,7 +34,7 @@ def findings(journal: Journal, routes: list[RouteEntry]) -> list[Finding]:
     found = [
         *_unmatched(journal),
         *_unused(routes),
-        *_unfired(journal, routes),
+        *_unfired(journal, {entry.index: entry for entry in routes}),
         *_mishaps(journal),
         *_malformed(journal),
         *_inexact(journal),
@@ -29,71 +42,112 @@ def findings(journal: Journal, routes: list[RouteEntry]) -> list[Finding]:
     return sorted(found, key=lambda finding: KINDS.index(finding.kind))
 
 
-_PROMISED = (timeline.DELIVERED, timeline.PEER_READ)
+_PROMISED = {timeline.DELIVERED: "arrived", timeline.PEER_READ: "were read"}
 """What a fault promises to wait for; that a goodbye or a waiting client can't be seen breaks no promise."""
 
 
 def _name(record: RequestRecord) -> str:
     head = record.head
     what = f" {head.method} {head.target}" if head is not None else ""
-    return f"c{record.connection}.{record.exchange}{what}"
+    return shortened(printable(f"c{record.connection}.{record.exchange}{what}"), _LINE)
+
+
+def _where(entry: RouteEntry) -> str:
+    return f"{shortened(printable(entry.text), _LINE)}, {entry.location}"
+
+
+def _accepts(kind: str) -> str:
+    return f'server.allow("{kind}")'
 
 
 def _unmatched(journal: Journal) -> Iterator[Finding]:
     for record, text in journal.unmatched:
-        yield Finding("unmatched", f"{_name(record)}\n{text}", record.connection, record.exchange)
+        how = f"  not to be answered? {_accepts('unmatched')}"
+        yield Finding("unmatched", f"{_name(record)}\n{text.rstrip()}\n{how}", record.connection, record.exchange)
 
 
 def _unused(routes: list[RouteEntry]) -> Iterator[Finding]:
     for entry in routes:
-        where = f"{entry.text}, {entry.location}"
+        where = _where(entry)
         if not entry.replies:
             yield Finding("unused", f"{where}: it has no reply, so it is not live\n  add one: .respond(...)")
         elif not entry.is_required:
             continue
         elif not entry.is_used:
-            yield Finding(
-                "unused",
-                f'{where}: never requested\n  not required? .route(..., optional=True), or server.allow("unused")',
-            )
+            how = f"not required? .route(..., optional=True), or {_accepts('unused')}"
+            yield Finding("unused", f"{where}: never requested\n  {how}")
         else:
             for reply in entry.replies:
                 if reply.used < (reply.times or 1):
-                    used = f"used {reply.used} of {reply.times} times" if reply.times else "never used"
-                    yield Finding(
-                        "unused", f"{where}: reply {reply.number + 1} of {len(entry.replies)}, {reply.location}: {used}"
-                    )
+                    yield _unused_reply(entry, reply)
 
 
-def _unfired(journal: Journal, routes: list[RouteEntry]) -> Iterator[Finding]:
-    known = {entry.index: entry for entry in routes}
-    for route, reply, _, text in journal.unfired():
-        entry = known.get(route)
+def _unused_reply(entry: RouteEntry, reply: Reply) -> Finding:
+    used = f"used {reply.used} of {reply.times} times" if reply.times else "never used"
+    first = f"{_where(entry)}: reply {reply.number + 1} of {len(entry.replies)}, {reply.location}: {used}"
+    came = f"{count(entry.calls, 'request')} came to the route, and replies are used in order"
+    how = f"not required? optional=True on the route, or {_accepts('unused')}"
+    return Finding("unused", f"{first}\n  {came}\n  {how}")
+
+
+def _unfired(journal: Journal, routes: Mapping[int, RouteEntry]) -> Iterator[Finding]:
+    for route, reply, _, fault in journal.unfired():
+        entry = routes.get(route)
         if entry is None:
-            continue  # forgotten in the meantime, by clear()
-        where = f"{entry.text}, {entry.replies[reply].location}"
-        yield Finding(
-            "unfired",
-            f"{text} on {where}: armed but never fired\n"
-            '  its position was never reached; is the reply shorter than that? server.allow("unfired") accepts it',
-        )
+            continue  # forgotten by clear(), and with it what was expected of it
+        where = f"{shortened(printable(entry.text), _LINE)}, {entry.replies[reply].location}"
+        lines = [f"{fault} on {where}: armed but never fired", *_why_unfired(journal, route, reply)]
+        lines.append(f"  not required? {_accepts('unfired')}")
+        yield Finding("unfired", "\n".join(lines))
+
+
+def _why_unfired(journal: Journal, route: int, reply: int) -> Iterator[str]:
+    """Yield how far the answers went in which a fault was armed."""
+    armed = {fact[1:3] for fact in journal.facts if fact[3] == timeline.ARMED and fact[5][:2] == (route, reply)}
+    sizes: dict[tuple[int, int], int] = dict.fromkeys(sorted(armed), 0)
+    for fact in journal.facts:
+        if fact[3] == timeline.SENT and fact[1:3] in sizes:
+            sizes[fact[1:3]] += fact[4]
+    longest = max(sizes, key=lambda place: sizes[place], default=None)
+    if longest is None:
+        yield "  its position was never reached; is the reply shorter than that?"
+        return
+    connection, exchange = longest
+    of = "" if len(sizes) == 1 else f", the longest of {len(sizes)} replies"
+    size = count(sizes[longest], "byte")
+    yield f"  its position was never reached: in c{connection}.{exchange} {size} were sent{of}"
 
 
 def _mishaps(journal: Journal) -> Iterator[Finding]:
     for mishap in journal.mishaps:
         where = f"c{mishap.connection}.{mishap.exchange} " if mishap.exchange >= 0 else ""
-        text = f"{where}{mishap.summary}\n" + indent(mishap.traceback, "  ")
+        details = mishap.traceback.removeprefix(f"{mishap.summary}\n").rstrip()
+        text = f"{where}{mishap.summary}\n{indent(details, '  ')}\n  meant to happen? {_accepts('handler-error')}"
         yield Finding("handler-error", text, mishap.connection, mishap.exchange)
 
 
 def _malformed(journal: Journal) -> Iterator[Finding]:
     for record in journal.malformed:
-        yield Finding("malformed", f"{_name(record)}: {record.error}", record.connection, record.exchange)
+        lines = [f"{_name(record)}: {record.error}"]
+        begin = b"".join(record.raw[:4])
+        if begin:
+            shown = printable(masked(begin[:_BYTES].decode("latin-1")))
+            lines.append(f"  received: {shown}" + ("..." if len(begin) > _BYTES else ""))
+        status = f"answered {record.status}; " if record.status else ""
+        lines.append(f"  {status}sent on purpose? {_accepts('malformed')}")
+        yield Finding("malformed", "\n".join(lines), record.connection, record.exchange)
 
 
 def _inexact(journal: Journal) -> Iterator[Finding]:
     for fact in journal.facts:
-        if fact[3] == timeline.UNOBSERVED and fact[5].startswith(_PROMISED):
+        if fact[3] != timeline.UNOBSERVED:
+            continue
+        kind, _, why = fact[5].partition(": ")
+        if kind in _PROMISED:
             yield Finding(
-                "inexact", f"c{fact[1]}.{fact[2]} {fact[5]}\n  exact=False on the fault accepts it", fact[1], fact[2]
+                "inexact",
+                f"c{fact[1]}.{fact[2]} nobody can tell whether the {count(fact[4], 'byte')} {_PROMISED[kind]}: {why}\n"
+                f"  exact=False on the fault accepts it, or {_accepts('inexact')}",
+                fact[1],
+                fact[2],
             )

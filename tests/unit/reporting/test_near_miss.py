@@ -143,14 +143,14 @@ def test_a_path_that_is_nearly_right_gets_a_hint(route, asked, hint):
 
 
 def unmatched_by(server, request, body=b"", headers=()):
-    """Send a request that no route answers; return the lines of its 501."""
+    """Send a request that no route answers; return the lines of its finding without the last."""
     lines = [f"{request} HTTP/1.1", "Host: x", "Connection: close", f"Content-Length: {len(body)}", *headers]
     with RawClient(server.address) as client:
         client.send("\r\n".join([*lines, "", ""]).encode() + body)
         reply, _ = client.read_to_end()
     assert reply.startswith(b"HTTP/1.1 501 ")
     finding = next(finding for finding in server.findings() if finding.kind == "unmatched")
-    return [line.strip() for line in finding.text.splitlines()]
+    return [line.strip() for line in finding.text.splitlines()][:-1]
 
 
 def test_get_does_not_answer_head_and_that_is_said():
@@ -387,6 +387,18 @@ def test_findings_are_counted_and_set_apart():
     text = near_miss.describe_findings([Finding("unused", "one\n  more"), Finding("script", "two")])
 
     assert text == "2 findings\n\nunused: one\n  more\n\nscript: two"
+
+
+def test_findings_that_are_alike_are_shown_once():
+    found = [Finding("unmatched", f"c0.{number} GET /a\n  closest: x\n", 0, number) for number in range(100)]
+
+    assert near_miss.describe_findings(found).splitlines() == [
+        "100 findings",
+        "",
+        "unmatched: c0.0 GET /a",
+        "  and the same of c0.1 GET /a, c0.2 GET /a, c0.3 GET /a and 96 more",
+        "  closest: x",
+    ]
 
 
 def test_an_expired_wait_lists_how_far_each_request_is(record):
