@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_epoll._reporting import near_miss, timeline_text, wire_note
+from pytest_epoll._reporting import client_checks, near_miss, timeline_text, wire_note
 from pytest_epoll._serving import phases
 from pytest_epoll._serving.registry import forget_stopped_servers, known_servers
 from pytest_epoll.errors import (
@@ -175,8 +175,16 @@ def add_sections(item: pytest.Item, report: pytest.TestReport) -> None:
         lines = server.render(facts).splitlines()
         item.config.hook.pytest_epoll_report(server=server, lines=lines)
         title = timeline_text.title(facts)
-        sections.append((f"epoll wire timeline ({title})", "\n".join(timeline_text.shorten(lines, limit))))
+        shown = timeline_text.shorten(lines, limit) + [f"client: {line}" for line in client_checks.describe(facts)]
+        if _is_coloured(item.config):
+            shown = timeline_text.coloured(shown)
+        sections.append((f"epoll wire timeline ({title})", "\n".join(shown)))
     report.sections.extend(sections)
+
+
+def _is_coloured(config: pytest.Config) -> bool:
+    """Whether the report goes to a terminal that shows colours; a worker of xdist has none."""
+    return config.pluginmanager.has_plugin("terminalreporter") and config.get_terminal_writer().hasmarkup
 
 
 def _docket_of(item: pytest.Item) -> Docket:

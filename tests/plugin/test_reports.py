@@ -227,3 +227,44 @@ def test_it(epoll_server):
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["E   *pytest_epoll.errors.UsageError: *'unsued'*"])
     assert "hidden" not in result.stdout.str()
+
+
+def test_a_comparison_of_headers_is_explained(run):
+    result = run("""
+def test_it(epoll_server):
+    epoll_server.get("/x").respond()
+    ask(epoll_server)
+    assert epoll_server.last_request.headers == {"Host": "y"}
+""")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E*assert headers differ", "E*- Host: *", "E*+ Host: y"])
+
+
+def test_comparisons_of_others_are_left_to_pytest(run):
+    result = run("def test_it(epoll_server):\n    assert [1, 2] == [1, 3]")
+
+    result.stdout.fnmatch_lines(["E*assert [[]1, 2] == [[]1, 3]", "E*At index 1 diff: 2 != 3"])
+
+
+def test_what_the_client_left_behind_stands_below_the_timeline(run):
+    result = run("""
+def test_it(epoll_server):
+    epoll_server.post("/x").respond()
+    for _ in range(2):
+        ask(epoll_server, "/x", "POST")
+    assert 1 == 2
+""")
+
+    result.stdout.fnmatch_lines(["client: POST /x came twice with the same head (c0.0, c1.0): *"])
+
+
+def test_a_terminal_with_colours_gets_a_timeline_in_colours(run):
+    body = """
+def test_it(epoll_server):
+    ask(epoll_server, "/x")
+    assert 1 == 2
+"""
+
+    assert "\x1b[31;1m! unmatched" in run(body, "--color=yes").stdout.str()
+    assert "\x1b[" not in run(body, "--color=no").stdout.str()

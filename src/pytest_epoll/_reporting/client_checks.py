@@ -36,10 +36,9 @@ def _left_open(facts: Sequence[Fact]) -> Iterator[str]:
         fact[1] for fact in facts if (fact[3] in GOODBYES and fact[5] != "half-close") or fact[3] == timeline.ENDED
     }
     still = [fact[1] for fact in facts if fact[3] == timeline.ACCEPTED and fact[1] not in parted]
-    if still:
+    if len(still) > 1:  # one is what every pool keeps for its next request
         names = _listed([name_of(index, timeline.NO_EXCHANGE) for index in still])
-        verb = "is" if len(still) == 1 else "are"
-        yield f"{count(len(still), 'connection')} {verb} still open ({names}): is a response or a pool alive?"
+        yield f"{len(still)} connections are still open ({names}): is a response or a pool alive?"
 
 
 def _left_unread(facts: Sequence[Fact]) -> Iterator[str]:

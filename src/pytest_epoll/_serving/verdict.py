@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _LINE = 160
 """Characters of a first line: it may name a route with its criteria."""
 
+_ROUTE = 72
+"""Characters of a route that is named with its criteria."""
+
 _BYTES = 60
 """Bytes of a malformed request that its finding shows."""
 
@@ -33,7 +36,7 @@ def findings(journal: Journal, routes: list[RouteEntry]) -> list[Finding]:
     """Return every finding, kind by kind."""
     found = [
         *_unmatched(journal),
-        *_unused(routes),
+        *_unused(routes, journal),
         *_unfired(journal, {entry.index: entry for entry in routes}),
         *_mishaps(journal),
         *_malformed(journal),
@@ -53,7 +56,8 @@ def _name(record: RequestRecord) -> str:
 
 
 def _where(entry: RouteEntry) -> str:
-    return f"{shortened(printable(entry.text), _LINE)}, {entry.location}"
+    text = entry.text if len(entry.text) <= _ROUTE else entry.name  # its line of code has the criteria
+    return f"{shortened(printable(text), _LINE)}, {entry.location}"
 
 
 def _accepts(kind: str) -> str:
@@ -66,7 +70,7 @@ def _unmatched(journal: Journal) -> Iterator[Finding]:
         yield Finding("unmatched", f"{_name(record)}\n{text.rstrip()}\n{how}", record.connection, record.exchange)
 
 
-def _unused(routes: list[RouteEntry]) -> Iterator[Finding]:
+def _unused(routes: list[RouteEntry], journal: Journal) -> Iterator[Finding]:
     for entry in routes:
         where = _where(entry)
         if not entry.replies:
@@ -75,11 +79,18 @@ def _unused(routes: list[RouteEntry]) -> Iterator[Finding]:
             continue
         elif not entry.is_used:
             how = f"not required? .route(..., optional=True), or {_accepts('unused')}"
-            yield Finding("unused", f"{where}: never requested\n  {how}")
+            yield Finding("unused", f"{where}: never requested\n{_came_close(entry, journal)}  {how}")
         else:
             for reply in entry.replies:
                 if reply.used < (reply.times or 1):
                     yield _unused_reply(entry, reply)
+
+
+def _came_close(entry: RouteEntry, journal: Journal) -> str:
+    """Return which unmatched request a route is the closest to: then the two findings have one cause."""
+    closest = f"  closest: {printable(entry.name)}, {entry.location}"
+    near = next((record for record, text in journal.unmatched if text.startswith(closest)), None)
+    return "" if near is None else f"  the unmatched {_name(near)} came closest\n"
 
 
 def _unused_reply(entry: RouteEntry, reply: Reply) -> Finding:

@@ -91,8 +91,14 @@ def test_a_real_client_that_leaves_early_is_noticed():
     assert line.startswith("c0.0 GET /big: the client reset the connection behind ")
 
 
-def test_a_real_client_that_is_still_there_is_noticed():
-    with EpollServer() as server, RawClient(server.address):
-        server.wait_for_connections(1)
+def test_real_clients_that_are_still_there_are_noticed():
+    with EpollServer() as server, RawClient(server.address), RawClient(server.address):
+        server.wait_for_connections(2)
 
-        assert client_checks.describe(server.facts())[0].startswith("1 connection is still open (c0)")
+        (line,) = client_checks.describe(server.facts())
+
+    assert line.startswith("2 connections are still open (c0, c1)")
+
+
+def test_one_open_connection_is_what_a_pool_keeps():
+    assert client_checks.describe([accepted(0), head(0), *answer(0, 38, 38)]) == []

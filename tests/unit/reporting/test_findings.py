@@ -50,6 +50,19 @@ def test_a_route_that_was_never_requested(server):
     assert lines[1:] == ['not required? .route(..., optional=True), or server.allow("unused")']
 
 
+def test_a_route_that_an_unmatched_request_may_have_been_meant_for(server):
+    server.get("/users", optional=False, headers={"x": "a" * 100}).respond()
+    ask(server, "/users")
+
+    _, unused = (finding.text.splitlines() for finding in server.findings())
+
+    assert here(unused[0]) == 'get("/users"), test_findings'
+    assert unused[1:] == [
+        "  the unmatched c0.0 GET /users came closest",
+        '  not required? .route(..., optional=True), or server.allow("unused")',
+    ]
+
+
 def test_a_route_without_a_reply(server):
     server.get("/users")
 
