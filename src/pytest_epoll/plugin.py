@@ -138,6 +138,16 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest takes the first explanation, and has one of its own for mappings
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Explain a failing comparison of headers, queries, forms or lists of requests."""
+    if "pytest_epoll._core.headers" not in sys.modules:
+        return None
+    from pytest_epoll._reporting.compare import explain_compare  # noqa: PLC0415 - only for a failing comparison
+
+    return explain_compare(op, left, right)
+
+
 def _judgement_if_needed() -> ModuleType | None:
     """Return the module that judges, if a server was loaded in this process at all, by a fixture or by hand."""
     if "pytest_epoll.server" not in sys.modules:
