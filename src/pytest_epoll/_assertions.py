@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_epoll._core.checks import checked_whole
 from pytest_epoll._reporting import near_miss
+from pytest_epoll._serving.closest import closest_requests
 from pytest_epoll.errors import UsageError, UsageTypeError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def check_count(
         return
     is_too_few = len(matching) < least
     shown = [request for request in requests if request not in matching] if is_too_few else matching
-    compared = [(str(request), tuple(pattern.explain(request, request._record.head))) for request in shown]  # noqa: SLF001 - one house
+    compared = closest_requests(pattern, shown)
     text = near_miss.describe_assertion(asked, len(matching), bounds, compared, list(map(str, requests)))
     raise AssertionError(text)
 

@@ -70,52 +70,37 @@ def _worth_reading(summaries: list[RouteSummary]) -> list[RouteSummary]:
     return [summary for summary in summaries if len(summary.missed) <= best + 1][:_SHOWN]
 
 
-def closest_requests(
-    pattern: Pattern, view: Callable[[RequestRecord], Request], records: Sequence[RequestRecord]
-) -> list[tuple[str, tuple[Criterion, ...]]]:
-    """Return the requests that come closest to what was asked for, each with its criteria; what matches comes first.
+def closest_requests(pattern: Pattern, requests: Sequence[Request]) -> list[tuple[str, tuple[Criterion, ...]]]:
+    """Return the names of the requests that come closest to what was asked for, each with its criteria.
 
     Args:
         pattern: what was asked for.
-        view: makes of a record what criteria look at.
-        records: the requests that were read to their end.
+        requests: the requests that were read to their end; of those that are equally close the last one counts.
     """
-    ranked: list[tuple[tuple[int, int], RequestRecord]] = []
-    for record in reversed(records):  # of those that are equally close the last one
-        head = record.head
-        if head is None:
-            continue
-        path = subject(head)
-        is_path = _takes_path(pattern, path)
-        if is_path:
-            ranked.append(((0, not pattern.takes_method(head.method)), record))
-        else:
-            ranked.append(((1, -_affinity(pattern.path.text, path)), record))
+    ranked: list[tuple[tuple[int, int], Request, Head]] = []
+    for request in reversed(requests):
+        head = request._record.head  # noqa: SLF001 - without the barrier: the caller has passed it
+        if head is not None:
+            path = subject(head)
+            if _takes_path(pattern, path):
+                ranked.append(((0, not pattern.takes_method(head.method)), request, head))
+            else:
+                ranked.append(((1, -_affinity(pattern.path.text, path)), request, head))
     ranked.sort(key=lambda item: item[0])
-    with_path = [record for (is_other, _), record in ranked if not is_other]
-    others = [record for (is_other, _), record in ranked if is_other][:_MEASURED]
-    alike = [record for record in others if _likeness(pattern.path.text, _path_of(record)) >= _ALIKE]
-    near = (*with_path[:_COUNTED], *alike)
-    compared = [(record, _explain(pattern, view(record), record.head)) for record in near]
+    with_path = [item for item in ranked if not item[0][0]][:_COUNTED]
+    others = [item for item in ranked if item[0][0]][:_MEASURED]
+    alike = [item for item in others if _likeness(pattern.path.text, subject(item[2])) >= _ALIKE]
+    compared = [(repr(request), _explain(pattern, request, head)) for _, request, head in (*with_path, *alike)]
     compared.sort(key=lambda item: item[1].distance)
-    return [
-        (f"c{record.connection}.{record.exchange} {view(record)}", summary.criteria)
-        for record, summary in _distinct(compared)[:_SHOWN]
-    ]
+    return [(name.strip("<>").removeprefix("Request "), summary.criteria) for name, summary in _distinct(compared)]
 
 
-def _path_of(record: RequestRecord) -> str:
-    return "" if record.head is None else subject(record.head)
-
-
-def _distinct(
-    compared: list[tuple[RequestRecord, RouteSummary]],
-) -> list[tuple[RequestRecord, RouteSummary]]:
+def _distinct(compared: list[tuple[str, RouteSummary]]) -> list[tuple[str, RouteSummary]]:
     """Return those that differ from what was asked in different ways: a hundred retries are one near miss."""
-    distinct: list[tuple[RequestRecord, RouteSummary]] = []
-    for record, summary in compared:
-        if all(repr(summary.criteria) != repr(other.criteria) for _, other in distinct[:_SHOWN]):
-            distinct.append((record, summary))
+    distinct: list[tuple[str, RouteSummary]] = []
+    for name, summary in compared:
+        if len(distinct) < _SHOWN and all(repr(summary.criteria) != repr(other.criteria) for _, other in distinct):
+            distinct.append((name, summary))
     return distinct
 
 

@@ -355,7 +355,7 @@ def test_the_closest_requests_are_found_among_many():
             requests = server.wait_for_requests(52)
         pattern = Pattern("GET", "/v1/orders", {})
 
-        closest = closest_requests(pattern, server._router.view, [request._record for request in requests])
+        closest = closest_requests(pattern, requests)
 
     assert [name for name, _ in closest] == ["c0.49 POST /v1/orders", "c0.50 POST /v1/order"]
 
