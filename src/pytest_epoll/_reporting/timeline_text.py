@@ -28,7 +28,7 @@ _NARROW = 28
 _FIGURE = 120
 """Characters of the last column, and of a row that has none: an error's text may take two lines of a terminal."""
 
-_LINES_OF_AN_ERROR = 40
+_LINES_OF_AN_ERROR = 16
 """Lines that the text of an exception ends with: under pytest the whole timeline stands below it."""
 
 _LINE = re.compile(r"( *[0-9.]+(?: ms)? +)(\S+ +)([<>! ]) (.*)")
@@ -131,6 +131,5 @@ def last_lines(text: str) -> str:
     lines = text.splitlines()
     if len(lines) <= _LINES_OF_AN_ERROR:
         return text
-    return "\n".join(
-        [lines[0], f"... {len(lines) - _LINES_OF_AN_ERROR} earlier lines", *lines[2 - _LINES_OF_AN_ERROR :]]
-    )
+    end = lines[2 - _LINES_OF_AN_ERROR :]  # the address and the line about what is missing stand above it
+    return "\n".join([lines[0], f"... {len(lines) - 1 - len(end)} earlier lines", *end])

@@ -123,7 +123,7 @@ class Barrier:
             except LoopBlocked as error:
                 self._raise_blocked(engine, error)
             else:
-                raise WaitTimeout(_expired(timeout, describe))
+                raise WaitTimeout(self._expired(timeout, describe))
         if not condition():
             raise WaitTimeout(_stopped(describe))
 
@@ -149,7 +149,7 @@ class Barrier:
             except LoopBlocked as error:
                 self._raise_blocked(engine, error)
             else:
-                raise WaitTimeout(_expired(timeout, describe))
+                raise WaitTimeout(self._expired(timeout, describe))
         if not condition():
             raise WaitTimeout(_stopped(describe))
 
@@ -216,6 +216,10 @@ class Barrier:
             message = f"{error}\n{self._render()}"
             raise InternalError(message) from error.__cause__
 
+    def _expired(self, timeout: float, describe: Callable[[], str]) -> str:
+        """Return what was awaited, what is there, and how it came to that (law L4)."""
+        return f"waited {timeout:g} s for {describe()}\n{self._render()}"
+
     def _raise_blocked(self, engine: Engine, error: LoopBlocked) -> NoReturn:
         self._raise_failure(engine)
         place, is_ours = engine.where_it_stands()
@@ -232,10 +236,6 @@ def _nothing() -> None:
 
 def _checked_timeout(timeout: object) -> float:
     return settings.wait_seconds if isinstance(timeout, limits.Default) else checked_timeout(timeout)
-
-
-def _expired(timeout: float, describe: Callable[[], str]) -> str:
-    return f"waited {timeout:g} s for {describe()}"
 
 
 def _stopped(describe: Callable[[], str]) -> str:

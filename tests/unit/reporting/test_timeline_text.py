@@ -4,6 +4,7 @@ from pytest_epoll import EpollServer
 from pytest_epoll._core import timeline
 from pytest_epoll._core.summary import RouteLabel
 from pytest_epoll._reporting import timeline_text
+from pytest_epoll.errors import WaitTimeout
 from pytest_epoll.testing import RawClient
 
 ROUTES = {0: RouteLabel('get("/x")', "test_x.py:7", 2)}
@@ -327,8 +328,26 @@ def test_a_timeline_that_fits_is_shown_whole(limit):
 def test_the_text_of_an_error_ends_with_the_last_lines():
     lines = timeline_text.last_lines("\n".join(lines_of(100))).splitlines()
 
-    assert lines[:3] == ["http://x", "... 60 earlier lines", lines_of(100)[62]]
-    assert (len(lines), lines[-1]) == (40, lines_of(100)[-1])
+    assert lines[:3] == ["http://x", "... 85 earlier lines", lines_of(100)[86]]
+    assert (len(lines), lines[-1]) == (16, lines_of(100)[-1])
+
+
+def test_a_short_timeline_is_in_an_error_as_it_is():
+    assert timeline_text.last_lines("http://x\none") == "http://x\none"
+
+
+def test_an_expired_wait_shows_what_was_awaited_what_is_there_and_how_it_came_to_that():
+    with EpollServer() as server, RawClient(server.address) as client:
+        client.send(b"POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n" + b"x" * 40)
+        server.wait_for_requests(1, state="head")
+        with pytest.raises(WaitTimeout) as caught:
+            server.wait_for_requests(1, timeout=0.01)
+
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "waited 0.01 s for 1 request, 0 have ended"
+    assert lines[1].startswith("  c0.0 POST /b  head and ")
+    assert lines[2].startswith("http://127.0.0.1:")
+    assert " ".join(lines[-1].split()[1:4]) == "c0.0 > POST"
 
 
 def test_colours_change_nothing_but_the_colour():
