@@ -430,6 +430,55 @@ def test_a_coroutine_whose_loop_is_over_is_a_finding_and_no_warning(server):
     assert ["handler-error"] == kinds(server)
 
 
+def test_a_coroutine_waits_at_a_gate_without_stopping_its_loop(server):
+    gate = server.gate()
+
+    @server.get("/blocks").handler
+    async def blocks(request):
+        gate.wait()
+
+    async def main(sleep):
+        @server.get("/x", priority=len(seen)).handler
+        async def waits(request):
+            await gate.aio.wait()
+            return "opened"
+
+        async with async_client() as client:
+            call = in_thread(fetch, server.url + "/x")
+            await gate.aio.wait_reached()
+            blocked = await client.get(server.url + "/blocks")
+            gate.open()
+            while not call.done():
+                await sleep(0)
+            return call.result().text, blocked.text
+
+    seen = []
+    for run, sleep in ((asyncio.run, asyncio.sleep), (trio.run, trio.sleep)):
+        text, blocked = run(main, sleep) if run is trio.run else run(main(sleep))
+        seen.append(text)
+        assert "await gate.aio.wait()" in blocked
+        gate = server.gate()
+
+    assert ["opened", "opened"] == seen
+    assert {"handler-error"} == set(kinds(server))
+
+
+def test_a_coroutine_that_waits_at_a_gate_is_let_go_by_stop(server):
+    gate = server.gate()
+
+    @server.get("/x").handler
+    async def waits(request):
+        await gate.aio.wait()
+
+    with RawClient(server.address) as client:
+        client.send(GET)
+        gate.wait_reached()
+        server.stop()
+
+        assert (b"", "fin") == client.read_to_end()
+    assert [] == server.findings()
+
+
 # -- the end --
 
 

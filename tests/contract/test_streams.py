@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from fetching import fetch
-from pytest_epoll import Response, errors, faults
+from pytest_epoll import EpollServer, Response, errors, faults
 from pytest_epoll._core import limits
 from pytest_epoll.testing import RawClient, in_thread
 
@@ -352,6 +352,23 @@ def test_stop_releases_sources_and_their_finally_runs(server):
 
     assert [True, True] == [source.closed.wait(5) for source in sources]
     assert [] == server.findings()
+
+
+def test_a_stream_that_stop_interrupts_does_not_look_complete():
+    async def source():
+        yield b"ab"
+        await asyncio.sleep(3600)
+
+    for _ in range(20):
+        with EpollServer() as server:
+            server.get("/x").respond(stream=source)
+            with RawClient(server.address) as client:
+                client.send(GET)
+                client.recv_exactly(len(HEAD) + 7)
+                server.stop()
+
+                assert (b"", "fin") == client.read_to_end()
+        assert [] == server.findings()
 
 
 def test_an_endless_stream_disturbs_nobody(server):

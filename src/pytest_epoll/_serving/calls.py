@@ -55,7 +55,7 @@ class Calls:
         self._workers = workers
         self._lock = threading.Lock()  # guards the two below
         self._under_way: dict[Call | Feed, None] = {}
-        self._is_released = False
+        self.is_released = False  # nobody is told any more what goes wrong
 
     def call(
         self, what: str, record: RequestRecord, function: Callable[[Any], object], argument: object, home: MakeHome
@@ -73,7 +73,7 @@ class Calls:
 
     def _start(self, under_way: Call | Feed, job: Callable[[], None], what: str) -> None:
         with self._lock:
-            if self._is_released:
+            if self.is_released:
                 return
             self._under_way[under_way] = None
         self._workers.run(job, what)
@@ -89,13 +89,13 @@ class Calls:
 
     def fails(self, what: str, record: RequestRecord, error: BaseException) -> None:
         """Keep what was raised; after the release it is only how a worker was let go."""
-        if not self._is_released:
+        if not self.is_released:
             note_mishap(self.journal, self.loop, what, record, error)
 
     def release(self) -> None:
         """Let every worker go that waits for us; the server stops."""
         with self._lock:
-            self._is_released = True
+            self.is_released = True
             under_way = list(self._under_way)
         for entry in under_way:
             entry.cancel()
@@ -137,7 +137,8 @@ class Call:
             error = raised
             self._calls.fails(self._what, self._record, raised)
         self._calls.ended(self, self._what, self._record, self._home)
-        self._calls.loop.post_if_running(lambda: self._finish(result, error))
+        if error is None or not self._calls.is_released:  # else it was we who interrupted it, and that is no answer
+            self._calls.loop.post_if_running(lambda: self._finish(result, error))
 
     def _finish(self, result: object, error: BaseException | None) -> None:
         self.result, self.error, self.is_done = result, error, True
@@ -181,12 +182,13 @@ class Feed:
             if self._items:
                 self._condition.notify()
                 return self._items.popleft()
-            return THE_END if self._has_ended else NOTHING_YET
+            # Of a source that was told to stop nothing comes any more: its end must not complete the reply.
+            return THE_END if self._has_ended and not self._is_closed else NOTHING_YET
 
     def when_ready(self, callback: Callable[[], None]) -> None:
         """Have something called on the loop thread once `take` has more to say."""
         with self._condition:
-            if not (self._items or self._has_ended):
+            if self._is_closed or not (self._items or self._has_ended):
                 self._callback = callback
                 return
         self._calls.loop.call_soon(callback)
@@ -247,6 +249,8 @@ class Feed:
     def _notify(self) -> None:
         with self._condition:
             callback, self._callback = self._callback, None
+            if self._is_closed:
+                return
         if callback is not None:
             self._calls.loop.post_if_running(callback)
 

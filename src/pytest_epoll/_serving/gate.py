@@ -10,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core import limits
+from pytest_epoll._serving.waits import make_bell, runs_an_event_loop
 from pytest_epoll.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from pytest_epoll._serving.waits import WaitArguments
 
 __all__ = ("Gate",)
+
+_A_DAY = 86_400.0
+"""A wait at a gate has no deadline; bells want one, and look again."""
 
 
 class Gate:
@@ -32,7 +36,17 @@ class Gate:
     Once opened it stays open. At the end of a test, at `server.stop()` and at `server.clear()` whoever waits is let go.
     """
 
-    __slots__ = ("_barrier", "_callbacks", "_condition", "_is_open", "_location", "_number", "_reached", "_releases")
+    __slots__ = (
+        "_barrier",
+        "_bells",
+        "_callbacks",
+        "_condition",
+        "_is_open",
+        "_location",
+        "_number",
+        "_reached",
+        "_releases",
+    )
 
     def __init__(self, barrier: Barrier, number: int, location: str) -> None:
         self._barrier = barrier
@@ -40,6 +54,7 @@ class Gate:
         self._location = location
         self._condition = threading.Condition()  # guards everything below
         self._callbacks: list[Callable[[], object]] = []
+        self._bells: list[Callable[[], object]] = []  # of coroutines that wait
         self._is_open = False
         self._reached = 0
         self._releases = 0
@@ -67,30 +82,44 @@ class Gate:
         """Let go on whoever waits at it, and whoever comes later; does nothing if it is open. Callable anywhere."""
         with self._condition:
             self._is_open = True
-            callbacks, self._callbacks = self._callbacks, []
+            callbacks, self._callbacks = [*self._callbacks, *self._bells], []
             self._condition.notify_all()
         for callback in callbacks:
             callback()
 
     def wait(self) -> None:
-        """Wait in a handler until the gate is opened, or the server stops.
+        """Wait in a handler until the gate is opened, or the server stops; in a coroutine: `await gate.aio.wait()`.
 
         Raises:
-            UsageError: called on the server's own thread, which must not block.
+            UsageError: called on the server's own thread, or in a thread whose event loop it would stop.
         """
+        releases = self._arrive()
+        if releases is None:
+            return
+        if runs_an_event_loop():
+            message = "gate.wait() would stop the event loop of this thread; use `await gate.aio.wait()`"
+            raise UsageError(message)
+        with self._condition:
+            while self._is_closed(releases):
+                self._condition.wait()
+
+    def _arrive(self) -> int | None:
+        """Note that somebody has come; return what `_is_closed` wants to know, or None if nobody has to wait."""
         engine = self._barrier.engine
         if engine is None or engine.is_stopping:
-            return  # a handler that outlives its server
+            return None  # a handler that outlives its server
         if self._barrier.is_loop_thread():
             message = "gate.wait() on the server's own thread would stop it; predicates and hooks must not block"
             raise UsageError(message)
         with self._condition:
             self._reached += 1
-            releases = self._releases
+            releases = None if self._is_open else self._releases
         self._barrier.nudge()
-        with self._condition:
-            while not self._is_open and releases == self._releases:
-                self._condition.wait()
+        return releases
+
+    def _is_closed(self, releases: int) -> bool:
+        """Whether who came after so many releases has to wait on."""
+        return not self._is_open and releases == self._releases
 
     def wait_reached(self, timeout: float = limits.WAIT_SECONDS) -> None:
         """Return once somebody has come to the gate: a reply, a stream or a handler.
@@ -125,7 +154,10 @@ class Gate:
         with self._condition:
             self._releases += 1
             self._callbacks.clear()
+            bells = list(self._bells)
             self._condition.notify_all()
+        for ring in bells:
+            ring()
 
 
 class GateAio:
@@ -135,6 +167,25 @@ class GateAio:
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
+
+    async def wait(self) -> None:
+        """See `Gate.wait`; it blocks nothing but the task that awaits it.
+
+        Raises:
+            UsageError: neither asyncio nor trio runs in this thread.
+        """
+        gate, bell = self._gate, make_bell()
+        releases = gate._arrive()  # noqa: SLF001 - the same module
+        if releases is None:
+            return
+        with gate._condition:  # noqa: SLF001
+            gate._bells.append(bell.ring)  # noqa: SLF001
+        try:
+            while gate._is_closed(releases):  # noqa: SLF001
+                await bell.wait(_A_DAY)
+        finally:
+            with gate._condition:  # noqa: SLF001
+                gate._bells.remove(bell.ring)  # noqa: SLF001
 
     async def wait_reached(self, timeout: float = limits.WAIT_SECONDS) -> None:
         """See `Gate.wait_reached`."""
