@@ -77,7 +77,8 @@ def exactly(expected: object) -> Contained:
     """Return a pattern for exactly this: no other name beside those of a mapping.
 
     Args:
-        expected: for `query`, `headers`, `cookies` and `form` a mapping or pairs; elsewhere any value.
+        expected: for `query`, `headers`, `cookies` and `form` a mapping or pairs; elsewhere any value. As the value of
+            a name it means all values of that name: `query={"tag": match.exactly("a")}` wants "a" alone.
     """
     return Contained(expected, is_partial=False)
 
@@ -86,8 +87,9 @@ def contains(expected: object) -> Contained:
     """Return a pattern for this and perhaps more.
 
     Args:
-        expected: for JSON an object of which each name must be there (recursively; arrays are exact); for a body or a
-            text a part of it; for `query`, `headers`, `cookies` and `form` a mapping or pairs.
+        expected: for JSON an object of which each name must be there (recursively; arrays have no other items, texts
+            and numbers are whole); for a body or a text a part of it; for `query`, `headers`, `cookies` and `form` a
+            mapping or pairs. As the value of a name a list means these values among others, in any order.
     """
     return Contained(expected, is_partial=True)
 
@@ -140,7 +142,8 @@ def value_test(expected: object, *, is_partial: bool = False) -> Callable[[Any],
     It says of each value what `diff` shows line by line, a hundred times as fast.
     """
     if isinstance(expected, Contained):
-        return value_test(expected.expected, is_partial=expected.is_partial)
+        inner, is_partial = expected.expected, expected.is_partial
+        return _part_test(inner) if _is_part(expected) else value_test(inner, is_partial=is_partial)
     if isinstance(expected, Mapping):
         return _object_test(expected, is_partial=is_partial)
     if isinstance(expected, (list, tuple)):
@@ -150,7 +153,17 @@ def value_test(expected: object, *, is_partial: bool = False) -> Callable[[Any],
             and len(actual) == len(tests)
             and all(test(item) for test, item in zip(tests, actual, strict=True))
         )
-    return _scalar_test(expected, is_partial=is_partial)
+    return _scalar_test(expected)
+
+
+def _is_part(expected: Contained) -> bool:
+    """Whether it is a part of a text; a text inside an object that is contained is whole."""
+    return expected.is_partial and isinstance(expected.expected, (str, bytes))
+
+
+def _part_test(part: Any) -> Callable[[Any], bool]:
+    kind = str if isinstance(part, str) else bytes
+    return lambda actual: isinstance(actual, kind) and part in actual
 
 
 def _object_test(expected: Mapping[Any, Any], *, is_partial: bool) -> Callable[[Any], bool]:
@@ -171,7 +184,7 @@ def _object_test(expected: Mapping[Any, Any], *, is_partial: bool) -> Callable[[
     return holds
 
 
-def _scalar_test(expected: Any, *, is_partial: bool) -> Callable[[Any], bool]:
+def _scalar_test(expected: Any) -> Callable[[Any], bool]:
     if isinstance(expected, re.Pattern):
         text_type, search = type(expected.pattern), expected.search
         return lambda actual: isinstance(actual, text_type) and search(actual) is not None
@@ -181,9 +194,6 @@ def _scalar_test(expected: Any, *, is_partial: bool) -> Callable[[Any], bool]:
         # Python says True == 1; to JSON they are different things.
         is_bool = isinstance(expected, bool)
         return lambda actual: isinstance(actual, bool) is is_bool and expected == actual
-    if is_partial and isinstance(expected, (str, bytes)):
-        kind = str if isinstance(expected, str) else bytes
-        return lambda actual: isinstance(actual, kind) and expected in actual  # type: ignore[operator]  # of one kind
     return lambda actual: bool(expected == actual)
 
 
@@ -205,6 +215,10 @@ def diff(expected: object, actual: object) -> Iterator[str]:
 def _differences(expected: Any, actual: object, path: str, *, is_partial: bool) -> Iterator[tuple[str, object, object]]:
     """Yield (where, what was expected, what was there), depth first."""
     if isinstance(expected, Contained):
+        if _is_part(expected):
+            if not _part_test(expected.expected)(actual):
+                yield path, expected, actual
+            return
         expected, is_partial = expected.expected, expected.is_partial
     if isinstance(expected, Mapping) and isinstance(actual, Mapping):
         yield from _object_differences(expected, actual, path, is_partial=is_partial)
@@ -214,7 +228,7 @@ def _differences(expected: Any, actual: object, path: str, *, is_partial: bool) 
             return
         for index, (wanted, found) in enumerate(zip(expected, actual, strict=True)):
             yield from _differences(wanted, found, f"{path}[{index}]", is_partial=is_partial)
-    elif isinstance(expected, (Mapping, list, tuple)) or not _scalar_test(expected, is_partial=is_partial)(actual):
+    elif isinstance(expected, (Mapping, list, tuple)) or not _scalar_test(expected)(actual):
         yield path, expected, actual
 
 

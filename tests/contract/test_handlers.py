@@ -437,7 +437,7 @@ def test_a_coroutine_waits_at_a_gate_without_stopping_its_loop(server):
     async def blocks(request):
         gate.wait()
 
-    async def main(sleep):
+    async def main(checkpoint):
         @server.get("/x", priority=len(seen)).handler
         async def waits(request):
             await gate.aio.wait()
@@ -449,12 +449,12 @@ def test_a_coroutine_waits_at_a_gate_without_stopping_its_loop(server):
             blocked = await client.get(server.url + "/blocks")
             gate.open()
             while not call.done():
-                await sleep(0)
+                await checkpoint(0)
             return call.result().text, blocked.text
 
     seen = []
-    for run, sleep in ((asyncio.run, asyncio.sleep), (trio.run, trio.sleep)):
-        text, blocked = run(main, sleep) if run is trio.run else run(main(sleep))
+    for run, checkpoint in ((asyncio.run, asyncio.sleep), (trio.run, trio.sleep)):
+        text, blocked = run(main, checkpoint) if run is trio.run else run(main(checkpoint))
         seen.append(text)
         assert "await gate.aio.wait()" in blocked
         gate = server.gate()

@@ -15,12 +15,15 @@ from __future__ import annotations
 import sys
 import threading
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core import clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_PACKAGE = str(Path(__file__).parents[1]) + "/"
 
 
 class _Worker:
@@ -102,9 +105,15 @@ class Workers:
 
 
 def _stack_of(thread: threading.Thread) -> str:
-    """Return where a thread stands, innermost frame last, without the frames of this module."""
+    """Return where a thread stands, innermost frame last, without the frames of ours that it begins with."""
     frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - documented, there is no other way
     if frame is None:
         return ""
-    summary = [entry for entry in traceback.extract_stack(frame) if entry.filename != __file__]
-    return "".join(traceback.format_list(summary))
+    entries = traceback.extract_stack(frame)
+    while entries and _is_ours(entries[0]):
+        del entries[0]
+    return "".join(traceback.format_list(entries))
+
+
+def _is_ours(entry: traceback.FrameSummary) -> bool:
+    return entry.filename == threading.__file__ or entry.filename.startswith(_PACKAGE)
