@@ -102,7 +102,7 @@ def plain_signature(app, what, name, obj, options, signature, return_annotation)
     if signature is None:
         return None
     signature = re.sub(r"(\*\*\w+): ~?[\w.]*Unpack\[[^\]]*\]", r"\1", signature)
-    return (signature.replace("= ABSENT", "= ..."), return_annotation)
+    return (signature.replace("= ABSENT", "= ...").replace("limits.WAIT_SECONDS", "5.0"), return_annotation)
 
 
 def setup(app):
