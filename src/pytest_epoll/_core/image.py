@@ -4,32 +4,75 @@
     |                                             |     |
     0                                    head_size      size
 
-Positions of faults ("head", `body(n)`) are offsets into this. An image is a head and a body, kept apart: joining a
-head to a large body would copy the body for every request.
+A reply is one image, or several: a streamed one has its head and then an image a chunk. What a fault cuts off stays a
+part of its `whole`, so that places ("after the second chunk") are still found after other faults have cut before.
+An image is a head and a body, kept apart: joining a head to a large body would copy the body for every request.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Image:
-    """A reply as it goes on the wire: `head` up to and including the blank line, `body` with its framing.
+class Part(NamedTuple):
+    """A part of a body with its framing; offsets count from the beginning of the whole image.
 
-    An interim response (RFC 9110 section 15.2) is an image of its own; positions of the reply do not count it.
+    5\r\n hello \r\n
+    |     |    |    |
+    start begin end stop
     """
 
-    __slots__ = ("body", "head", "head_size", "is_interim", "size")
+    kind: str  # "plain": content without framing; "chunk"; "last": the last chunk with the trailers
+    start: int
+    begin: int  # of the content
+    end: int  # of the content
+    stop: int
 
-    def __init__(self, head: bytes, body: bytes = b"", *, is_interim: bool = False) -> None:
+
+class Image:
+    """A piece of a reply as it goes on the wire: `head` up to and including the blank line, `body` with its framing.
+
+    Args:
+        head: the head, if it lies in this piece.
+        body: what follows it.
+        is_interim: an interim response (RFC 9110 section 15.2), which positions of the reply do not count.
+        is_event: the end of this piece is the end of a server-sent event.
+        parts: what the body consists of; plain content if it is not given.
+        rest: the images that follow, None while nobody knows them; of the first image of a reply.
+    """
+
+    __slots__ = ("_parts", "body", "head", "head_size", "is_event", "is_interim", "offset", "rest", "size", "whole")
+
+    def __init__(
+        self,
+        head: bytes,
+        body: bytes = b"",
+        *,
+        is_interim: bool = False,
+        is_event: bool = False,
+        parts: tuple[Part, ...] | None = None,
+        rest: tuple[Image, ...] | None = (),
+    ) -> None:
         self.head = head
         self.body = body
         self.head_size = len(head)
         self.is_interim = is_interim
+        self.is_event = is_event
         self.size = len(head) + len(body)
+        self.rest = rest
+        self.whole = self
+        self.offset = 0  # in the whole
+        self._parts = parts
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What the body of a whole image consists of."""
+        if self._parts is not None:
+            return self._parts
+        return (Part("plain", self.head_size, self.head_size, self.size, self.size),) if self.body else ()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Image) and self.head == other.head and self.body == other.body
@@ -48,12 +91,16 @@ class Image:
             yield memoryview(self.body)[max(start - self.head_size, 0) : end - self.head_size]
 
     def slice(self, start: int, stop: int | None = None) -> Image:
-        """Return the part from `start` up to `stop` as an image of its own."""
+        """Return the part from `start` up to `stop`; it knows of which whole it is a part."""
         end = self.size if stop is None else min(stop, self.size)
-        return Image(
+        part = Image(
             self.head[start:end],
             self.body[max(start - self.head_size, 0) : max(end - self.head_size, 0)],
+            is_interim=self.is_interim,
         )
+        part.whole = self.whole
+        part.offset = self.offset + start
+        return part
 
     def joined(self) -> bytes:
         """Return all of it in one piece."""

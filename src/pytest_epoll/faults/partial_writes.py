@@ -11,13 +11,14 @@ from pytest_epoll._core.acts import Fired, Send, Sleep, WaitPeerRead
 from pytest_epoll._core.checks import checked_flag, checked_whole
 from pytest_epoll._core.content import checked_delay
 from pytest_epoll.errors import UsageError, UsageTypeError
-from pytest_epoll.faults._cut import Here, checked_position, mark
+from pytest_epoll.faults._cut import Here, mark
+from pytest_epoll.faults._positions import checked_position
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_epoll._core.acts import Acts
-    from pytest_epoll.faults._cut import Position
+    from pytest_epoll.faults._positions import Position
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from pytest_epoll._core.acts import Fired, SendRst, WaitDelivered
 from pytest_epoll._core.checks import checked_flag
-from pytest_epoll.faults._cut import Here, checked_position, mark
+from pytest_epoll.faults._cut import Here, mark
+from pytest_epoll.faults._positions import checked_position
 
 if TYPE_CHECKING:
     from pytest_epoll._core.acts import Acts
-    from pytest_epoll.faults._cut import Position
+    from pytest_epoll.faults._positions import Position
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,320 @@
+"""Positions: after what a fault acts.
+
+A number counts bytes of the message on the wire, 0 is before its first byte; interim responses lie before 0. A name is
+a landmark: "head" (right after the head's blank line), "last-chunk" (before the `0` line), "trailers" (before the first
+of them), "end". `body(n)`, `chunk(n)` and their kin are values with a repr that is code. Positions count from 1.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from pytest_epoll._core.checks import checked_text, checked_whole
+from pytest_epoll.errors import UsageError, UsageTypeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_epoll._core.image import Image, Part
+
+NAMED = ("head", "end", "last-chunk", "trailers")
+
+_HALVES = re.compile(r"status-line|chunk-size|body|header:[^:\s]+|chunk:[1-9][0-9]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A position that is neither a number nor a name; made by `faults.body(n)` and its kin."""
+
+    kind: str
+    value: object
+    base: Position | None = None
+
+    def __repr__(self) -> str:
+        inner = repr(self.value) if self.base is None else f"{self.base!r}, {self.value!r}"
+        return f"faults.{self.kind}({inner})"
+
+
+Position: TypeAlias = "int | str | Place"
+"""Bytes of the message, one of `NAMED`, or what `faults.body(n)` and its kin return."""
+
+
+def body(n: int) -> Place:
+    """After `n` bytes of the body as on the wire, chunk framing included.
+
+    Raises:
+        UsageTypeError: no whole number.
+        UsageError: a negative one.
+    """
+    return Place("body", checked_whole("body(n)", n, least=0))
+
+
+def content(n: int) -> Place:
+    """After `n` decoded bytes of the body.
+
+    Raises:
+        UsageTypeError: no whole number.
+        UsageError: a negative one.
+    """
+    return Place("content", checked_whole("content(n)", n, least=0))
+
+
+def chunk(n: int) -> Place:
+    """After the `n`-th chunk, its CRLF included; the first one is 1.
+
+    Raises:
+        UsageTypeError: no whole number.
+        UsageError: a number below 1.
+    """
+    return Place("chunk", checked_whole("chunk(n)", n, least=1))
+
+
+def event(n: int) -> Place:
+    """After the `n`-th server-sent event; the first one is 1.
+
+    Raises:
+        UsageTypeError: no whole number.
+        UsageError: a number below 1.
+    """
+    return Place("event", checked_whole("event(n)", n, least=1))
+
+
+def interim(n: int) -> Place:
+    """After the `n`-th interim response; the first one is 1.
+
+    Raises:
+        UsageTypeError: no whole number.
+        UsageError: a number below 1.
+    """
+    return Place("interim", checked_whole("interim(n)", n, least=1))
+
+
+def header(name: str) -> Place:
+    """After the line of that header field, its CRLF included; of a repeated one after the first.
+
+    Raises:
+        UsageTypeError: no str.
+        UsageError: an empty one.
+    """
+    return Place("header", checked_text("header(name)", name))
+
+
+def half_of(what: str) -> Place:
+    """In the middle of something, rounded down.
+
+    Args:
+        what: "status-line" (without CRLF), "header:NAME" (its value), "chunk-size" (the first chunk's size line, without
+            CRLF), "chunk:N" (the content of the N-th chunk) or "body" (up to the last chunk).
+
+    Raises:
+        UsageTypeError: no str.
+        UsageError: nothing of these.
+    """
+    if not _HALVES.fullmatch(checked_text("half_of(what)", what)):
+        message = f"half_of({what!r}): use 'status-line', 'header:NAME', 'chunk-size', 'chunk:N' or 'body'"
+        raise UsageError(message)
+    return Place("half_of", what)
+
+
+def before(position: Position, n: int) -> Place:
+    """So many bytes before another position.
+
+    Raises:
+        UsageTypeError: no position, or no whole number.
+        UsageError: a position or a number that can't be.
+    """
+    return Place("before", checked_whole("before(position, n)", n, least=0), checked_position("before()", position))
+
+
+def checked_position(argument: str, position: object) -> Position:
+    """Return a position that a caller gave.
+
+    Raises:
+        UsageTypeError: no number, no name and no place.
+        UsageError: a negative number, or a name that there is not.
+    """
+    if isinstance(position, Place):
+        return position
+    known = f"a number of bytes, {', '.join(map(repr, NAMED))}, or faults.body(n) and its kin"
+    if isinstance(position, bool) or not isinstance(position, (int, str)):
+        message = f"{argument}={position!r} is no position; use {known}"
+        raise UsageTypeError(message)
+    if isinstance(position, int) and position < 0:
+        message = f"{argument}={position} lies before the first byte; positions count from 0"
+        raise UsageError(message)
+    if isinstance(position, str) and position not in NAMED:
+        message = f"{argument}={position!r} is not known; use {known}"
+        raise UsageError(message)
+    return position
+
+
+def needs_length(position: Position) -> bool:
+    """Whether it can be found only if everything that will be sent is known."""
+    return isinstance(position, Place) and (position.kind == "before" or position == Place("half_of", "body"))
+
+
+def is_about_chunks(position: Position) -> bool:
+    """Whether it is found only in a chunked body."""
+    if not isinstance(position, Place):
+        return position in {"last-chunk", "trailers"}
+    if position.kind == "before":
+        return position.base is not None and is_about_chunks(position.base)
+    return position.kind == "chunk" or (position.kind == "half_of" and str(position.value).startswith("chunk"))
+
+
+class Finder:
+    """Finds places in the images of one reply, which come one after the other."""
+
+    __slots__ = ("_content", "_seen", "body", "chunks", "events", "sent")
+
+    def __init__(self) -> None:
+        self.sent = 0  # bytes of the whole images before this one
+        self.body = 0  # of these, behind the head
+        self._content = 0
+        self.chunks = 0
+        self.events = 0
+        self._seen: Image | None = None  # the whole that was looked at last
+
+    def enter(self, whole: Image) -> None:
+        """Take note of the whole that what comes next is a part of."""
+        if whole is self._seen:
+            return
+        last, self._seen = self._seen, whole
+        if last is not None:
+            self.sent += last.size
+            self.body += last.size - last.head_size
+            self._content += sum(part.end - part.begin for part in last.parts)
+            self.chunks += sum(part.kind == "chunk" for part in last.parts)
+            self.events += last.is_event
+
+    def find(self, position: Position, whole: Image) -> int | None:
+        """Return where in this whole a position lies; None, or an offset beyond it: not here."""
+        if isinstance(position, int):
+            return position - self.sent
+        if isinstance(position, str):
+            return self._find_named(position, whole)
+        finders = {
+            "body": self._find_body,
+            "content": self._find_content,
+            "chunk": self._find_chunk,
+            "event": self._find_event,
+            "header": self._find_header,
+            "half_of": self._find_half,
+            "before": self._find_before,
+        }
+        find = finders.get(position.kind)
+        return None if find is None else find(position, whole)
+
+    def _find_named(self, name: str, whole: Image) -> int | None:
+        if name == "head":
+            return whole.head_size if whole.head else None
+        last = next((part for part in whole.parts if part.kind == "last"), None)
+        if last is None or name == "end":
+            return None
+        return last.start if name == "last-chunk" else last.begin
+
+    def _find_body(self, place: Place, whole: Image) -> int | None:
+        return whole.head_size + int(str(place.value)) - self.body
+
+    def _find_content(self, place: Place, whole: Image) -> int | None:
+        wanted = int(str(place.value)) - self._content
+        if wanted == 0:
+            return whole.head_size if whole.head else 0
+        for part in whole.parts:
+            if wanted <= part.end - part.begin:
+                return part.begin + wanted
+            wanted -= part.end - part.begin
+        return None
+
+    def _find_chunk(self, place: Place, whole: Image) -> int | None:
+        part = self._chunk(int(str(place.value)), whole)
+        return None if part is None else part.stop
+
+    def _chunk(self, number: int, whole: Image) -> Part | None:
+        chunks = [part for part in whole.parts if part.kind == "chunk"]
+        index = number - self.chunks - 1
+        return chunks[index] if 0 <= index < len(chunks) else None
+
+    def _find_event(self, place: Place, whole: Image) -> int | None:
+        return whole.size if whole.is_event and self.events + 1 == place.value else None
+
+    @staticmethod
+    def _find_header(place: Place, whole: Image) -> int | None:
+        found = _field(str(place.value), whole)
+        return None if found is None else whole.head.index(b"\r\n", found[1]) + 2
+
+    def _find_half(self, place: Place, whole: Image) -> int | None:
+        what, _, detail = str(place.value).partition(":")
+        span: tuple[int, int] | None = None
+        if what == "status-line":
+            span = (0, whole.head.find(b"\r\n")) if whole.head else None
+        elif what == "header":
+            span = _field(detail, whole)
+        elif what == "body":
+            return self._find_half_of_body(whole)
+        else:
+            part = self._chunk(int(detail or 1), whole)
+            if part is not None:
+                span = (part.start, part.begin - 2) if what == "chunk-size" else (part.begin, part.end)
+        return None if span is None else span[0] + (span[1] - span[0]) // 2
+
+    def _find_half_of_body(self, whole: Image) -> int | None:
+        if not whole.head or whole.rest is None:
+            return None
+        images = (whole, *whole.rest)
+        size = sum(
+            (part.start if part.kind == "last" else part.stop) - part.start for image in images for part in image.parts
+        )
+        return whole.head_size + size // 2
+
+    def _find_before(self, place: Place, whole: Image) -> int | None:
+        """Return where it lies, counted from the first image; only from there everything can be seen."""
+        if not whole.head or whole.rest is None or place.base is None:
+            return None
+        images = (whole, *whole.rest)
+        distance = int(str(place.value))
+        if place.base == "end":
+            return max(sum(image.size for image in images) - distance, 0)
+        finder = Finder()
+        for image in images:
+            finder.enter(image)
+            offset = finder.find(place.base, image)
+            if offset is not None and 0 <= offset <= image.size:
+                return max(finder.sent + offset - distance, 0)
+        return None
+
+
+def _field(name: str, whole: Image) -> tuple[int, int] | None:
+    """Return where the value of a header field begins and ends."""
+    at = whole.head.lower().find(b"\r\n" + name.lower().encode("latin-1", "replace") + b":")
+    if at < 0:
+        return None
+    begin = whole.head.index(b":", at) + 1
+    end = whole.head.index(b"\r\n", begin)
+    while begin < end and whole.head[begin : begin + 1] in b" \t":
+        begin += 1
+    return begin, end
+
+
+def refuse_impossible(positions: Iterable[Position], fault: object, response: Sequence[str]) -> None:
+    """Raise if a position can't be found in a reply of that kind.
+
+    Args:
+        positions: the fault's.
+        fault: the fault itself, for the message.
+        response: what is known of the reply: "live" (nobody knows its length), "raw".
+
+    Raises:
+        UsageError: a position that needs the length of a live stream, or chunks in a `raw=` reply.
+    """
+    for position in positions:
+        if "live" in response and needs_length(position):
+            message = (
+                f"{fault!r} needs the length of the reply, which a live stream does not have; count from its start"
+            )
+            raise UsageError(message)
+        if "raw" in response and is_about_chunks(position):
+            message = f"{fault!r}: what raw= sends has no chunks that we know of; use a number of bytes"
+            raise UsageError(message)
