@@ -15,7 +15,7 @@ from pytest_epoll._core.score import is_fault
 from pytest_epoll._reporting import comparison
 from pytest_epoll._serving.async_home import find_home
 from pytest_epoll._serving.gate import Gate
-from pytest_epoll._serving.replies import as_reply
+from pytest_epoll._serving.replies import acts_on_reading, as_reply
 from pytest_epoll._serving.request import Request
 from pytest_epoll._serving.route_entry import Pattern
 from pytest_epoll.errors import UsageError, UsageTypeError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_epoll._core.content import HeaderItems
     from pytest_epoll._core.response import Informational, StreamSource
     from pytest_epoll._serving.criteria import Criteria
-    from pytest_epoll._serving.replies import GivenReply
+    from pytest_epoll._serving.replies import GivenReply, Reply
     from pytest_epoll._serving.requests import Requests
     from pytest_epoll._serving.route_entry import RouteEntry
     from pytest_epoll.server import EpollServer
@@ -178,9 +178,28 @@ class Route:
             "times": None if times is None else checked_whole("times", times, least=1),
             "location": caller(),
         }
-        for entry in [as_reply(given, **how) for given in replies]:
+        entries = [as_reply(given, **how) for given in replies]
+        if any(entry.is_early for entry in entries):
+            self._prepare_early(entries)
+        for entry in entries:
             self._server._router.add_reply(self._entry, entry)  # noqa: SLF001 - one class in two files
         return self
+
+    def _prepare_early(self, entries: list[Reply]) -> None:
+        """Have every connection look before it reads, before a fault that acts on reading goes live."""
+        if self._entry.body_checks:
+            fault = next(fault for entry in entries for fault in entry.faults if acts_on_reading(fault))
+            names = " and ".join(f"{check.name}=" for check in self._entry.body_checks)
+            message = (
+                f"{fault!r} cannot be combined with {names} on {self._entry.name}: the fault acts before the body is "
+                "read.\n  Match on path, query or headers, or use after= to act on the reply."
+            )
+            raise UsageError(message)
+        server = self._server
+        server._router.has_early = True  # noqa: SLF001 - one class in two files
+        engine = server._barrier.engine  # noqa: SLF001
+        if engine is not None:
+            server._barrier.call(engine.begin_gauging)  # noqa: SLF001
 
     def handler(self, function: H) -> H:
         """Append a function as a reply and return it, so that it can be used as a decorator.

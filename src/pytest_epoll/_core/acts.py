@@ -41,11 +41,30 @@ class ReadTo:
     """Read the request up to a position.
 
     With `read_on` what follows may be read as well, while later acts run; without it not a byte beyond the position
-    is taken, and nothing more is read until the next `ReadTo`.
+    is taken, and nothing more is read until the next `ReadTo`. If the position is reached, `instead` is what happens
+    in place of the rest of the stream; if the request ends before, the stream goes on.
     """
 
-    position: str = "end"
+    position: object = "end"
     read_on: bool = True
+    instead: tuple[Act, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetOption:
+    """Change how the connection is read from now on.
+
+    "pace": `(bytes, nanoseconds)`, so many at once and then a pause; None: as fast as it comes. "receive_buffer": bytes
+    of SO_RCVBUF (socket(7)).
+    """
+
+    name: str
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """Do and read nothing more, until the client has gone or the server stops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +153,8 @@ class NextRequest:
 
 Act: TypeAlias = (
     ReadTo
+    | SetOption
+    | Stall
     | SendContinue
     | Send
     | Sleep

@@ -36,9 +36,17 @@ class Conversation(Protocol):
         """Who counts what the channel sends."""
         ...
 
-    def read_to(self, position: str, *, read_on: bool) -> bool:
+    def read_to(self, position: object, *, read_on: bool) -> bool:
         """Read the request up to a position; False: not there yet, `Channel.resume` will be called."""
         ...
+
+    @property
+    def has_reached(self) -> bool:
+        """Whether the last position was reached, not only the end of the request before it."""
+        ...
+
+    def set_pace(self, pace: tuple[int, int] | None) -> None:
+        """Read so many bytes at once, with a pause of so many nanoseconds behind them."""
 
     def send_continue(self) -> None:
         """Send `100 Continue` if it is wanted."""
@@ -60,6 +68,7 @@ class Channel:
         "_acts",
         "_conversation",
         "_exchange",
+        "_instead",
         "_is_draining",
         "_loop",
         "_probe",
@@ -68,6 +77,7 @@ class Channel:
         "_timer",
         "_transport",
         "facts",
+        "is_stalled",
     )
 
     def __init__(
@@ -83,6 +93,8 @@ class Channel:
         self._exchange = timeline.NO_EXCHANGE
         self._timer: Timer | None = None
         self._is_draining = False
+        self._instead: tuple[acts.Act, ...] | None = None  # what a position that is being read to stands for
+        self.is_stalled = False  # it will do nothing more on this connection
         self._ticket = 0  # counts waits, so that an answer to an earlier one is not taken for this one's
 
     @property
@@ -99,6 +111,7 @@ class Channel:
     def resume(self) -> None:
         """Go on: what the current act waited for is there."""
         self._ticket += 1
+        self._take_branch()
         while self._acts is not None:
             act = next(self._acts, None)
             if act is None:
@@ -131,7 +144,31 @@ class Channel:
     # -- one method an act; each returns whether the act is done --
 
     def _read_to(self, act: acts.ReadTo) -> bool:
-        return self._conversation.read_to(act.position, read_on=act.read_on)
+        self._instead = act.instead
+        is_there = self._conversation.read_to(act.position, read_on=act.read_on)
+        if is_there:
+            self._take_branch()
+        return is_there
+
+    def _take_branch(self) -> None:
+        """Go on with what happens instead, if the position that it stands for was reached."""
+        instead, self._instead = self._instead, None
+        if instead is not None and self._conversation.has_reached:
+            stream, self._acts = self._acts, iter(instead)
+            _close(stream)
+
+    def _set_option(self, act: acts.SetOption) -> bool:
+        if act.name == "pace":
+            self._conversation.set_pace(act.value)  # type: ignore[arg-type]  # the fault has made it
+        else:
+            self._transport.set_receive_buffer(act.value)  # type: ignore[arg-type]  # likewise
+        return True
+
+    def _stall(self, _act: acts.Stall) -> bool:
+        self._note(timeline.STALLED)
+        self.is_stalled = True
+        self._transport.pause_reading()
+        return False
 
     def _send_continue(self, _act: acts.SendContinue) -> bool:
         self._conversation.send_continue()
@@ -274,6 +311,8 @@ class Channel:
 
     _CARRY_OUT: ClassVar[dict[type, Callable[[Channel, Any], bool]]] = {
         acts.ReadTo: _read_to,
+        acts.SetOption: _set_option,
+        acts.Stall: _stall,
         acts.SendContinue: _send_continue,
         acts.Send: _send,
         acts.Sleep: _sleep,

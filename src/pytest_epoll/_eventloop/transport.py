@@ -34,6 +34,8 @@ from pytest_epoll._eventloop.pieces import Piece, tell_sinks
 from pytest_epoll._eventloop.poller import ERR, HUP, IN, OUT, RDHUP
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_epoll._core.messages import ConnectionRecord
     from pytest_epoll._core.timeline import Fact
     from pytest_epoll._eventloop.loop import Loop
@@ -49,6 +51,9 @@ class Owner(Protocol):
 
     def eof_received(self) -> None:
         """The client has sent FIN; it may still read."""
+
+    def goodbye_noticed(self) -> None:
+        """The client has sent FIN on a connection that must not be read now."""
 
     def connection_lost(self) -> None:
         """The client has reset the connection; nothing can be sent any more."""
@@ -74,6 +79,7 @@ class Transport:
 
     __slots__ = (
         "_edge",
+        "_gauge",
         "_is_watched",
         "_loop",
         "_mask",
@@ -105,7 +111,8 @@ class Transport:
         self._loop = loop
         self.facts = facts
         self._owner: Owner
-        self._recv = sock.recv
+        self._recv: Callable[[int], bytes] = sock.recv
+        self._gauge: Callable[[bytes], int] | None = None
         self._send = sock.send
         self._unsent: list[Piece] = []  # not a deque: an empty one takes 700 bytes, for each idle connection
         self._may_read = True
@@ -144,7 +151,7 @@ class Transport:
             # Level-triggered the next turn reports what is left.
             if not (self._edge and self._may_read and self.is_open):
                 return
-            if len(data) < size and not mask & (RDHUP | HUP | ERR) and self._mask & RDHUP:
+            if len(data) < size and self._gauge is None and not mask & (RDHUP | HUP | ERR) and self._mask & RDHUP:
                 return  # no FIN stands behind it: neither has one just come, nor was one noted while reading was paused
             if reads == limits.READS_A_TURN:
                 # Not a closure: one would make `self` a cell of every call, which costs as much as a frame.
@@ -191,6 +198,7 @@ class Transport:
                 self._loop.forget_fd(self.fd)
             else:
                 self._loop.poller.modify(self.fd, self._mask)
+            self._owner.goodbye_noticed()
 
     def _lose(self, error: OSError | None) -> None:
         """The connection is dead: the client has reset it, or the kernel gave up on it."""
@@ -212,6 +220,29 @@ class Transport:
         self._mask = mask
 
     # -- reading --
+
+    def set_receive_buffer(self, size: int) -> None:
+        """Ask for a receive buffer of that size (socket(7), SO_RCVBUF)."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+
+    def gauge_reads(self, gauge: Callable[[bytes], int] | None) -> None:
+        """Look at what has come before it is received, and receive as much as `gauge` says; 0 pauses reading.
+
+        Callable from any thread, as nothing is changed but what the next read calls.
+        """
+        self._gauge = gauge
+        self._recv = self.sock.recv if gauge is None else self._receive_gauged
+
+    def _receive_gauged(self, size: int) -> bytes:
+        gauge = self._gauge
+        data = self.sock.recv(size, socket.MSG_PEEK)
+        if not data or gauge is None:
+            return self.sock.recv(size)
+        room = gauge(data)
+        if not room:
+            self.pause_reading()
+            raise BlockingIOError
+        return self.sock.recv(room)
 
     def pause_reading(self) -> None:
         """Leave what comes to the kernel's buffers; FIN and RST are still noticed."""

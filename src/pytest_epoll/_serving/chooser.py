@@ -36,6 +36,26 @@ def choose(context: Context, exchange: Exchange) -> Reply:
             record.route = route.index
         elif reply is None:
             reply = _refuse_unmatched(context, exchange)
+    _note(context, exchange, reply)
+    return reply
+
+
+def choose_early(context: Context, exchange: Exchange) -> Reply | None:
+    """Choose the answer of a request whose head has come, if it acts while the rest is read; else None."""
+    record = exchange.record
+    head = record.head
+    chosen = None if head is None else _ask(context, exchange, lambda router: router.choose_early(record, head))
+    if chosen is None:
+        return None
+    route, reply = chosen
+    record.route = route.index
+    _note(context, exchange, reply)
+    return reply
+
+
+def _note(context: Context, exchange: Exchange, reply: Reply) -> None:
+    """Write down which reply was chosen."""
+    record = exchange.record
     size = 0
     if reply.is_whole:
         image = reply.image(record.head)
@@ -44,7 +64,6 @@ def choose(context: Context, exchange: Exchange) -> Reply:
     if record.route is not None:
         detail = (record.route, reply.number, reply.status)
         context.journal.note(clock.now_ns(), record, timeline.MATCHED, size, detail)
-    return reply
 
 
 def must_be_refused(context: Context, exchange: Exchange) -> bool:

@@ -179,6 +179,11 @@ class Engine:
         )
         return "it stands in\n" + "".join(lines).rstrip(), not foreign
 
+    def begin_gauging(self) -> None:
+        """Have every connection look before it reads, from its next read on. Loop thread only."""
+        for session in self._sessions.values():
+            session.begin_gauging()
+
     def is_idle(self) -> bool:
         """Whether no connection has an exchange in progress. Loop thread only."""
         return all(session.is_idle for session in self._sessions.values())
@@ -223,6 +228,8 @@ class Engine:
         transport = Transport(self.loop, sock, record, journal.facts)
         session = Session(self._context, transport, self._sessions.pop)
         self._sessions[record.index] = session
+        if self._context.router.has_early:
+            session.begin_gauging()
         try:
             transport.attach(session)
         except (OSError, UsageError) as error:  # select(2) is at its end, or epoll_ctl(2) is out of memory

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from pytest_epoll._core import clock, timeline
@@ -45,13 +47,14 @@ if TYPE_CHECKING:
 class Exchange:
     """A request that is being read or answered. Loop thread only."""
 
-    __slots__ = ("_journal", "head_size", "is_listed", "record", "refusal")
+    __slots__ = ("_journal", "early", "head_size", "is_listed", "record", "refusal")
 
     def __init__(self, journal: Journal, record: RequestRecord) -> None:
         self._journal = journal
         self.record = record
         self.is_listed = False  # whether it is in the journal's list of requests
         self.head_size = 0  # of the answer; what is sent beyond it counts as its body
+        self.early: Reply | None = None  # the answer, chosen at the head, that acts while the request is read
         self.refusal: Reply | None = None  # the answer to a request that can't be routed
 
     def note_sent(self, views: list[memoryview]) -> None:
@@ -104,6 +107,8 @@ class Performance:
         reply = self._reply
         before = self._before_the_head(reply)
         stream = self._called(before) if reply.handler is not None else self._responding(reply.response, before)
+        if reply.is_early:
+            stream = chain((SendContinue(), ReadTo("end")), stream)
         return self._shaped(stream, reply.faults)
 
     def _shaped(self, stream: Acts, faults: Iterable[object]) -> Acts:
@@ -157,11 +162,11 @@ class Performance:
         yield from _ending(closes=closes)
 
     def _streaming(self, response: Response, form: Encoding) -> Acts:
-        head = Image(form.head)
-        self._exchange.begin_answer(response.status, head, None)
-        yield Send(head)
         score = response.score
         assert score is not None
+        head = Image(form.head, rest=_known_rest(response, form))
+        self._exchange.begin_answer(response.status, head, None)
+        yield Send(head)
         if score.items is not None:
             yield from self._playing(iter(score.items), response, form)
             return
@@ -179,7 +184,8 @@ class Performance:
                 yield item
             elif isinstance(item, bytes):
                 if item:  # an empty chunk would be the last one
-                    yield Send(Image(b"", http1_writer.chunk(item) if form.is_chunked else item))
+                    is_event = response.score is not None and response.score.is_events
+                    yield Send(http1_writer.piece(form, item, is_event=is_event))
             elif is_gate(item):
                 yield HoldUntil(item)  # type: ignore[arg-type]  # is_gate() has looked
             elif is_fault(item):
@@ -191,8 +197,18 @@ class Performance:
             else:
                 yield Sleep(checked_delay("pause", item))
         if form.is_chunked:
-            yield Send(Image(b"", http1_writer.last_chunk(response)))
+            yield Send(http1_writer.last_piece(response))
         yield from _ending(closes=form.closes)
+
+
+def _known_rest(response: Response, form: Encoding) -> tuple[Image, ...] | None:
+    """Return the images that follow the head, if they are known: of a list, which no fault in it changes."""
+    score = response.score
+    if score is None or score.items is None or any(is_fault(item) for item in score.items):
+        return None
+    pieces = [item for item in score.items if isinstance(item, bytes) and item]
+    images = [http1_writer.piece(form, item, is_event=score.is_events) for item in pieces]
+    return (*images, http1_writer.last_piece(response)) if form.is_chunked else tuple(images)
 
 
 def _taking(feed: Feed) -> Iterator[object]:
@@ -240,6 +256,10 @@ def noting(stream: Acts, fault: object, identity: tuple[int, int, int, str]) -> 
         for act in stream:
             if isinstance(act, Fired) and act.fault is fault:
                 yield Note(timeline.FAULT, identity)
+            elif isinstance(act, ReadTo) and act.instead is not None:
+                fired = Note(timeline.FAULT, identity)
+                instead = tuple(fired if isinstance(one, Fired) and one.fault is fault else one for one in act.instead)
+                yield replace(act, instead=instead)
             else:
                 yield act
     finally:

@@ -34,7 +34,7 @@ class Listener(Protocol):
 class Intake:
     """Takes one connection's bytes apart."""
 
-    __slots__ = ("_connection", "_context", "_listener", "_reader", "_transport", "current", "is_open")
+    __slots__ = ("_connection", "_context", "_listener", "_transport", "current", "is_open", "reader")
 
     def __init__(self, context: Context, transport: Transport, listener: Listener) -> None:
         reading = context.reading
@@ -44,7 +44,7 @@ class Intake:
         self._transport = transport
         self._listener = listener
         self._connection: ConnectionRecord = transport.record
-        self._reader = RequestReader(
+        self.reader = RequestReader(
             heads=reading.heads, max_head_size=reading.max_head_size, max_body_size=reading.max_body_size
         )
 
@@ -55,10 +55,10 @@ class Intake:
             exchange = self.current
             if exchange is None:
                 exchange = self._begin(at_ns)
-            end = self._reader.feed(data, start)
+            end = self.reader.feed(data, start)
             record = exchange.record
             record.raw_size += end - start
-            record.content_size = self._reader.content_size
+            record.content_size = self.reader.content_size
             self._keep(record, data[start:end])  # all of it is no copy
             start = end
             self._progress(exchange, at_ns, has_more=start < len(data))
@@ -94,7 +94,7 @@ class Intake:
         exchange = self.current
         if exchange is None:
             return None
-        failure = self._reader.end_of_stream()
+        failure = self.reader.end_of_stream()
         if failure is None:
             self.current = None  # empty lines between two requests are no request
             return None
@@ -105,15 +105,15 @@ class Intake:
 
     def _begin(self, at_ns: int) -> Exchange:
         record = RequestRecord(self._connection.index, timeline.NO_EXCHANGE, at_ns)
-        self._reader.content = record.content
-        self._reader.chunk_sizes = record.chunk_sizes
+        self.reader.content = record.content
+        self.reader.chunk_sizes = record.chunk_sizes
         self._connection.unlisted = record
         self.current = Exchange(self._context.journal, record)
         return self.current
 
     def _progress(self, exchange: Exchange, at_ns: int, *, has_more: bool) -> None:
         """Look at what the reader has made of the last bytes."""
-        reader = self._reader
+        reader = self.reader
         record = exchange.record
         state = reader.state
         if state in (BETWEEN, HEAD):
@@ -138,7 +138,7 @@ class Intake:
 
     def _refuse(self, exchange: Exchange, at_ns: int) -> None:
         """Answer a malformed request; what stands behind it is never answered (RFC 9112 section 2.2)."""
-        failure = self._reader.failure
+        failure = self.reader.failure
         assert failure is not None
         self.is_open = False
         exchange.refusal = Reply(http1_writer.refusal(failure.status, f"{failure.reason}\n"))

@@ -16,6 +16,7 @@ from pytest_epoll._wire import http1_writer
 from pytest_epoll._wire.http1_writer import Asker
 from pytest_epoll.errors import UsageError, UsageTypeError
 from pytest_epoll.faults import Fault
+from pytest_epoll.faults._positions import refuse_impossible
 
 if TYPE_CHECKING:
     from pytest_epoll._core.image import Image
@@ -40,6 +41,7 @@ class Reply:
         "gate",
         "handler",
         "home",
+        "is_early",
         "is_plain",
         "is_whole",
         "location",
@@ -71,6 +73,8 @@ class Reply:
         self.location = location
         self.number = 0  # its place in the route's list, from 0
         self.used = 0
+        _refuse_impossible_places(response, faults, is_handler=handler is not None)
+        self.is_early = any(acts_on_reading(fault) for fault in faults)
         self.is_whole = handler is None and response.score is None  # its bytes are known beforehand: one image
         self.is_plain = self.is_whole and not (faults or delay_ns or gate is not None or response.informational)
         self._images: dict[Asker, tuple[Image, bool]] = {}
@@ -102,6 +106,19 @@ class Reply:
         if encoded is None:
             encoded = self._images[asker] = encode(self.response, asker)
         return encoded
+
+
+def _refuse_impossible_places(response: Response, faults: tuple[Fault, ...], *, is_handler: bool) -> None:
+    is_live = response.score is not None and response.score.items is None
+    for fault in faults:
+        places = getattr(fault, "positions", None)
+        positions = () if places is None else places()
+        refuse_impossible(positions, fault, is_live=is_live and not is_handler, is_raw=response.raw is not None)
+
+
+def acts_on_reading(fault: object) -> bool:
+    """Whether a fault acts while the request is read, and not on the reply alone."""
+    return bool(getattr(fault, "acts_on_reading", False))
 
 
 def encode(response: Response, asker: Asker) -> tuple[Image, bool]:
@@ -185,6 +202,7 @@ def as_response(result: Any) -> Response:
         UsageError: a fault that needs a reply to act on.
     """
     if isinstance(result, Response):
+        _refuse_late(result)
         return result
     if isinstance(result, bool) or result is None:
         message = f"a handler returned {result!r}; it returns a reply, such as 200, Response(...), a dict or a str"
@@ -197,6 +215,15 @@ def as_response(result: Any) -> Response:
         _refuse_dependent(result)
         return Response().with_faults(result)
     return Response(**_body_argument(result))
+
+
+def _refuse_late(response: Response) -> None:
+    for fault in response.faults:
+        if acts_on_reading(fault):
+            message = (
+                f"{fault!r} acts while the request is read, which is over when a handler returns; use fault= instead"
+            )
+            raise UsageError(message)
 
 
 def _from_tuple(result: tuple[Any, ...]) -> Response:

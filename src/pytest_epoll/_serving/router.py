@@ -59,6 +59,7 @@ class Router:
         self.routes: list[RouteEntry] = []
         self.settled: dict[bytes, Answer] = {}
         self.has_unrecorded = False  # whether any route says record_body=False
+        self.has_early = False  # whether any reply acts while the request is read
         self.may_settle = True  # False: somebody wants to be told of every request
         self.view = view
         self.asked: RouteEntry | None = None  # whose criteria were looked at last; loop thread only
@@ -103,7 +104,7 @@ class Router:
         with self._lock:
             self.forget_calls()
             self.routes.clear()
-            self.has_unrecorded = False
+            self.has_unrecorded = self.has_early = False
             self._exact, self._by_segment, self._general, self._alike = {}, {}, (), {}
             self._unsettle()
 
@@ -217,6 +218,24 @@ class Router:
                     self._settle(epoch, entry, reply, head)
                 return entry, reply
         return None
+
+    def choose_early(self, record: RequestRecord, head: Head) -> tuple[RouteEntry, Reply] | None:
+        """Return route and reply for a request whose head has come, if the reply acts while the rest is read.
+
+        None if the route whose turn it is looks at the body, or if its reply can wait for it.
+        """
+        entry = self._first_by_head(record, head)
+        if entry is None or entry.body_checks:
+            return None
+        reply = entry.next_reply()
+        if reply is None or not reply.is_early:
+            return None
+        entry.is_used = True
+        reply.used += 1
+        entry.calls += 1
+        captures = entry.path.match(paths.subject(head))
+        record.path_params = captures or None
+        return entry, reply
 
     def _settle(self, epoch: int, entry: RouteEntry, reply: Reply, head: Head) -> None:
         if not (self.may_settle and reply.is_plain and entry.repeats(reply)) or head.has_body or reply.closes(head):

@@ -19,6 +19,7 @@ from pytest_epoll._core import clock, limits, timeline
 from pytest_epoll._core.acts import Drain, ShutdownWrite
 from pytest_epoll._eventloop.channel import Channel
 from pytest_epoll._serving import chooser
+from pytest_epoll._serving.brake import Brake
 from pytest_epoll._serving.exchange import PREVIEW, Exchange, Performance, request_acts
 from pytest_epoll._serving.intake import Intake
 from pytest_epoll._wire import http1_writer
@@ -38,6 +39,7 @@ class Session:
     """What a connection's client and our routes have to say to each other."""
 
     __slots__ = (
+        "_brake",
         "_channel",
         "_context",
         "_corked",
@@ -52,6 +54,7 @@ class Session:
         "_queue",
         "_requests",
         "_settled",
+        "has_reached",
         "record",
         "sink",
         "transport",
@@ -72,6 +75,8 @@ class Session:
         self._is_awaiting_request = False  # the channel's act waits for the end of the request
         self._queue: deque[Exchange] = deque()  # requests in order of arrival that are not yet answered
         self._intake: Intake | None = None  # made for the first request that the fast path does not answer
+        self._brake: Brake | None = None  # made while a fault acts on reading
+        self.has_reached = False  # whether the last position was reached, not only the end of the request before it
         self._channel: Channel | None = None  # made for the first answer that takes more than one send
         self._corked: list[tuple[Exchange, Image]] | None = None  # answers that leave together at the end of a read
         self._corked_size = 0
@@ -119,6 +124,14 @@ class Session:
             self._channel.eof_received()
         else:
             self._rest()
+
+    def goodbye_noticed(self) -> None:
+        """The client has sent FIN while nothing is read: one that was stalled has given up."""
+        if self._channel is not None and self._channel.is_stalled:
+            self._break_off("the client gave up")
+            self._give_up()
+            self.transport.shut_down(goodbye=True)
+            self.transport.release()
 
     def connection_lost(self) -> None:
         """The client is gone, nobody waits for an answer any more."""
@@ -170,6 +183,10 @@ class Session:
     def released(self) -> None:
         """The connection has ended."""
         self._is_free = False
+        if self._intake is not None and self._intake.current is not None:
+            self._is_awaiting_request = False
+            self._has_parted = True
+            self._intake.close(clock.now_ns(), "the server broke the connection off")
         self._on_end(self.record.index)
 
     def stop(self) -> None:
@@ -189,21 +206,45 @@ class Session:
         self._corked = []
         intake.take(data, clock.now_ns())
         self._uncork()
+        if self._brake is not None:
+            self._look_at_position(self._brake)
         self._rest()
+
+    def begin_gauging(self) -> None:
+        """Look before reading from now on: a fault that acts on reading is registered."""
+        if self._brake is None:
+            if self._intake is None:
+                self._intake = Intake(self._context, self.transport, self)
+            self._brake = Brake(self._context.loop, self.transport, self._intake)
+
+    def _look_at_position(self, brake: Brake) -> None:
+        """Go on with the stream if the request has now been read as far as it asked."""
+        if self._is_awaiting_request and self._queue and brake.is_at_position(self._queue[0].record):
+            self.transport.pause_reading()
+            self._go_on_reading(has_reached=True)
+        if self._is_awaiting_request:
+            brake.rest()
+
+    def _go_on_reading(self, *, has_reached: bool) -> None:
+        self._is_awaiting_request = False
+        self.has_reached = has_reached
+        assert self._channel is not None
+        self._channel.resume()
 
     def request_listed(self, exchange: Exchange) -> None:
         """A request's head has come, its body has not."""
         if self._context.router.has_unrecorded:
             exchange.record.keeps_body = chooser.records_body(self._context, exchange)
+        if self._brake is not None:
+            exchange.early = chooser.choose_early(self._context, exchange)
+            self._brake.position = "end" if exchange.early is None else "head"
         self._queue.append(exchange)
         self._answer_queue()
 
     def request_ended(self, exchange: Exchange) -> None:
         """A request has been read to its end, or will not be."""
         if self._is_awaiting_request and self._queue[0] is exchange:
-            self._is_awaiting_request = False
-            assert self._channel is not None
-            self._channel.resume()
+            self._go_on_reading(has_reached=self._brake is None or self._brake.is_at_position(exchange.record))
             return
         if not (self._queue and self._queue[-1] is exchange):
             self._queue.append(exchange)
@@ -238,7 +279,8 @@ class Session:
         if len(self._queue) >= limits.PIPELINE_DEPTH:
             transport.pause_reading()
             return
-        transport.resume_reading()
+        if self._may_read():
+            transport.resume_reading()
         if self._queue or transport.has_unsent:
             return
         intake = self._intake
@@ -247,6 +289,13 @@ class Session:
             transport.release()
         else:
             self._is_free = intake is None or (intake.is_open and intake.current is None)
+
+    def _may_read(self) -> bool:
+        """Whether nothing holds reading back: no stall, no position, no pace."""
+        if self._channel is not None and self._channel.is_stalled:
+            return False
+        brake = self._brake
+        return brake is None or not (brake.has_pace or (self._queue and brake.position != "end"))
 
     # -- answering --
 
@@ -257,6 +306,9 @@ class Session:
         self._is_answering = True
         while self._queue and not self.transport.has_unsent and not self._is_performing():
             exchange = self._queue[0]
+            if exchange.early is not None:
+                self._perform(exchange, self._performance(exchange, exchange.early))
+                continue
             if exchange.record.complete is None and not chooser.must_be_refused(self._context, exchange):
                 self._perform(exchange, request_acts(partial(self._chosen_performance, exchange)))
                 continue
@@ -328,10 +380,23 @@ class Session:
             self._channel = Channel(context.loop, self.transport, self, self._facts, context.probe)
         return self._channel
 
-    def read_to(self, position: str, *, read_on: bool) -> bool:  # noqa: ARG002 - "end" is the only one so far
-        """Have the current request read to its end; reading goes on by itself, so there is only the waiting."""
-        self._is_awaiting_request = self._queue[0].record.complete is None
+    def read_to(self, position: object, *, read_on: bool) -> bool:
+        """Have the current request read up to a position; without one reading goes on by itself."""
+        record = self._queue[0].record
+        if self._brake is not None:
+            self._brake.position = "end" if read_on else position
+            self.has_reached = self._brake.is_at_position(record)
+            if self.has_reached and not read_on:
+                self.transport.pause_reading()
+                return True
+            self.transport.resume_reading()
+        self._is_awaiting_request = record.complete is None
         return not self._is_awaiting_request
+
+    def set_pace(self, pace: tuple[int, int] | None) -> None:
+        """Read so many bytes at once, with a pause behind them."""
+        if self._brake is not None:
+            self._brake.set_pace(pace)
 
     def send_continue(self) -> None:
         """Send `100 Continue` if the client still waits for it."""
@@ -354,10 +419,15 @@ class Session:
         """From now on discard what the client sends."""
         if self._intake is not None:
             self._intake.close(clock.now_ns(), "the answer did not wait for the rest of it")
+        if self._brake is not None:
+            self._brake.set_pace(None)
         self.transport.resume_reading()
 
     def stream_ended(self, *, is_free: bool) -> None:
         """The current exchange is over; behind a goodbye nothing is answered any more."""
+        if self._brake is not None:
+            self._brake.position = "end"
+            self._brake.set_pace(None)
         if not is_free:
             self._has_parted = True
             self._queue.clear()

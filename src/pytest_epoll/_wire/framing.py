@@ -78,6 +78,26 @@ class ChunkWalker:
         self._pending = bytearray()  # what has come of a size line, or of the trailer section
         self._left = 0  # bytes that the chunk's content, or the CRLF behind it, still wants
 
+    def clone(self) -> ChunkWalker:
+        """Return one that stands at the same place and keeps nothing: to look ahead."""
+        clone = ChunkWalker([], [], max_content=self._max_content, max_trailers=self._max_trailers)
+        clone._chunk_sizes = [0] * len(self._chunk_sizes)
+        clone._state = self._state
+        clone._pending = bytearray(self._pending)
+        clone._left = self._left
+        clone.content_size = self.content_size
+        return clone
+
+    @property
+    def chunks_done(self) -> int:
+        """How many chunks have come whole."""
+        return len(self._chunk_sizes) - (self._state in (_DATA, _DATA_END))
+
+    @property
+    def is_behind_last_chunk(self) -> bool:
+        """Whether the line of the last chunk has come."""
+        return self._state in (_TRAILERS, _DONE)
+
     @property
     def is_done(self) -> bool:
         """Whether the blank line behind the trailers has come."""

@@ -154,6 +154,23 @@ class RequestReader:
         self._body_left = 0
         self._walker: ChunkWalker | None = None
 
+    # -- for those who look ahead --
+
+    @property
+    def walker(self) -> ChunkWalker | None:
+        """What walks through the body, if it is chunked."""
+        return self._walker
+
+    @property
+    def body_left(self) -> int:
+        """Bytes that a body with Content-Length still wants."""
+        return self._body_left
+
+    @property
+    def head_so_far(self) -> bytes:
+        """What has come of a head that is read slowly."""
+        return bytes(self._raw_head or b"")
+
     @property
     def raw_trailers(self) -> bytes:
         """The trailer section as received, without the blank line."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import NamedTuple
 
-from pytest_epoll._core.image import Image
+from pytest_epoll._core.image import Image, Part
 from pytest_epoll._core.response import Response
 
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
@@ -73,7 +73,16 @@ def whole(response: Response, form: Encoding) -> Image:
         return Image(form.head)
     if not form.is_chunked or _said(response, b"transfer-encoding") is not None:
         return Image(form.head, response.body)
-    return Image(form.head, (chunk(response.body) if response.body else b"") + last_chunk(response))
+    start = len(form.head)
+    parts = []
+    body = b""
+    if response.body:
+        size_line = b"%x\r\n" % len(response.body)
+        body = size_line + response.body + b"\r\n"
+        parts.append(_chunk_part(start, len(size_line), len(response.body)))
+    last = _last_chunk(response)
+    parts.append(_last_part(start + len(body), len(last)))
+    return Image(form.head, body + last, parts=tuple(parts))
 
 
 def raw(response: Response) -> Image:
@@ -89,14 +98,33 @@ def interim(response: Response) -> Image:
     return Image(b"\r\n".join(lines) + b"\r\n\r\n", is_interim=True)
 
 
-def chunk(data: bytes) -> bytes:
-    """Return a chunk (RFC 9112 section 7.1) of at least one byte."""
-    return b"%x\r\n%s\r\n" % (len(data), data)
+def piece(form: Encoding, data: bytes, *, is_event: bool) -> Image:
+    """Return a piece of a streamed body of at least one byte, as a chunk where the body is chunked."""
+    if not form.is_chunked:
+        return Image(b"", data, is_event=is_event)
+    size_line = b"%x\r\n" % len(data)
+    part = _chunk_part(0, len(size_line), len(data))
+    return Image(b"", b"%s%s\r\n" % (size_line, data), is_event=is_event, parts=(part,))
 
 
-def last_chunk(response: Response) -> bytes:
-    """Return what ends a chunked body: the last chunk and the trailers."""
+def last_piece(response: Response) -> Image:
+    """Return what ends a chunked body: the last chunk and the trailers (RFC 9112 section 7.1)."""
+    end = _last_chunk(response)
+    return Image(b"", end, parts=(_last_part(0, len(end)),))
+
+
+def _last_chunk(response: Response) -> bytes:
     return b"0\r\n" + b"".join(b"%s: %s\r\n" % pair for pair in response.trailers) + b"\r\n"
+
+
+def _chunk_part(start: int, size_line: int, size: int) -> Part:
+    begin = start + size_line
+    return Part("chunk", start, begin, begin + size, begin + size + 2)
+
+
+def _last_part(start: int, size: int) -> Part:
+    begin = start + len(b"0\r\n")
+    return Part("last", start, begin, begin, start + size)
 
 
 def refusal(status: int, text: str) -> Response:

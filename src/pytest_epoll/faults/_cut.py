@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_epoll._core.acts import Act, Acts
+    from pytest_epoll._core.image import Image
     from pytest_epoll.faults._positions import Position
 
 
@@ -43,38 +44,59 @@ def mark(acts: Acts, positions: Iterator[Position]) -> Iterator[Act | Here]:
     Positions are taken one at a time and in ascending order; one that lies behind us is where we are. "end" is before
     the act that ends the reply. What is never reached is never marked.
     """
-    finder = Finder()
-    interims = 0
-    position = next(positions, None)
+    marker = _Marker(positions)
     for act in acts:
         if not isinstance(act, Send):
-            while position == "end" and isinstance(act, _ENDS_REPLY):
-                yield HERE
-                position = next(positions, None)
+            if isinstance(act, _ENDS_REPLY):
+                yield from marker.while_at("end")
             yield act
-            continue
-        image = act.image
-        if image.is_interim:
+        elif act.image.is_interim:
             yield act
-            interims += image.offset + image.size == image.whole.size
-            while position == Place("interim", interims):
-                yield HERE
-                position = next(positions, None)
-            continue
-        finder.enter(image.whole)
+            yield from marker.behind_interim(act.image)
+        else:
+            yield from marker.within(act.image)
+
+
+class _Marker:
+    """What `mark` knows of the reply so far."""
+
+    def __init__(self, positions: Iterator[Position]) -> None:
+        self._positions = positions
+        self._position = next(positions, None)
+        self._finder = Finder()
+        self._interims = 0
+
+    def while_at(self, place: Position) -> Iterator[Here]:
+        while self._position == place:
+            yield HERE
+            self._position = next(self._positions, None)
+
+    def behind_interim(self, image: Image) -> Iterator[Here]:
+        self._interims += image.offset + image.size == image.whole.size
+        yield from self.while_at(Place("interim", self._interims))
+
+    def within(self, image: Image) -> Iterator[Act | Here]:
+        self._finder.enter(image.whole)
         start = 0
-        while position is not None:
-            place = finder.find(position, image.whole)
-            offset = None if place is None else place - image.offset
-            if offset is None or offset > image.size:
-                if place is not None and needs_length(position):
-                    position = finder.sent + place  # found from the first image, to be met in a later one
-                break
+        while (offset := self._offset(image)) is not None:
             offset = max(offset, start)
             if offset > start:
                 yield Send(image if offset - start == image.size else image.slice(start, offset))
             start = offset
             yield HERE
-            position = next(positions, None)
+            self._position = next(self._positions, None)
         if start < image.size:
             yield Send(image.slice(start) if start else image)
+
+    def _offset(self, image: Image) -> int | None:
+        """Return where in this piece the next position lies, or None."""
+        if self._position is None:
+            return None
+        place = self._finder.find(self._position, image.whole)
+        if place is None:
+            return None
+        if needs_length(self._position):
+            # Found from the first image, counted from its beginning; it may be met in a later one.
+            self._position = self._finder.sent + place
+        offset = place - image.offset
+        return offset if offset <= image.size else None

@@ -15,7 +15,7 @@ from pytest_epoll._core.checks import checked_text, checked_whole
 from pytest_epoll.errors import UsageError, UsageTypeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from pytest_epoll._core.image import Image, Part
 
@@ -105,8 +105,8 @@ def half_of(what: str) -> Place:
     """In the middle of something, rounded down.
 
     Args:
-        what: "status-line" (without CRLF), "header:NAME" (its value), "chunk-size" (the first chunk's size line, without
-            CRLF), "chunk:N" (the content of the N-th chunk) or "body" (up to the last chunk).
+        what: "status-line" (without CRLF), "header:NAME" (its value), "chunk-size" (the first chunk's size line,
+            without CRLF), "chunk:N" (the content of the N-th chunk) or "body" (up to the last chunk).
 
     Raises:
         UsageTypeError: no str.
@@ -148,6 +148,26 @@ def checked_position(argument: str, position: object) -> Position:
         message = f"{argument}={position!r} is not known; use {known}"
         raise UsageError(message)
     return position
+
+
+_IN_REQUESTS = ("body", "content", "chunk")
+
+
+def checked_reading_position(argument: str, position: object) -> Position:
+    """Return a position in a request that a caller gave.
+
+    Raises:
+        UsageTypeError: no position.
+        UsageError: one that can't be kept to the byte while a request is read, or that there is not.
+    """
+    checked = checked_position(argument, position)
+    if checked == "last-chunk" or (isinstance(checked, Place) and checked.kind not in _IN_REQUESTS):
+        message = (
+            f"{argument}={position!r} is no position of a request; use a number of bytes, 'head', 'trailers', 'end', "
+            "faults.body(n), faults.content(n) or faults.chunk(n)"
+        )
+        raise UsageError(message)
+    return checked
 
 
 def needs_length(position: Position) -> bool:
@@ -298,23 +318,22 @@ def _field(name: str, whole: Image) -> tuple[int, int] | None:
     return begin, end
 
 
-def refuse_impossible(positions: Iterable[Position], fault: object, response: Sequence[str]) -> None:
+def refuse_impossible(positions: Iterable[Position], fault: object, *, is_live: bool, is_raw: bool) -> None:
     """Raise if a position can't be found in a reply of that kind.
 
     Args:
         positions: the fault's.
         fault: the fault itself, for the message.
-        response: what is known of the reply: "live" (nobody knows its length), "raw".
+        is_live: nobody knows how long the reply will be.
+        is_raw: its framing is the test's own.
 
     Raises:
         UsageError: a position that needs the length of a live stream, or chunks in a `raw=` reply.
     """
     for position in positions:
-        if "live" in response and needs_length(position):
-            message = (
-                f"{fault!r} needs the length of the reply, which a live stream does not have; count from its start"
-            )
+        if is_live and needs_length(position):
+            message = f"{fault!r} needs the reply's length, which a live stream does not have; count from its start"
             raise UsageError(message)
-        if "raw" in response and is_about_chunks(position):
+        if is_raw and is_about_chunks(position):
             message = f"{fault!r}: what raw= sends has no chunks that we know of; use a number of bytes"
             raise UsageError(message)

@@ -84,6 +84,10 @@ class PartialWrites:
         ]
         return f"faults.PartialWrites({', '.join(arguments)})"
 
+    def positions(self) -> tuple[Position, ...]:
+        """Return the places in the reply."""
+        return self.cuts or ()
+
     def _positions(self) -> Iterator[Position]:
         if self.size is not None:
             return count(self.size, self.size)

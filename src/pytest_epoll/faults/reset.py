@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from pytest_epoll._core.acts import Fired, SendRst, WaitDelivered
 from pytest_epoll._core.checks import checked_flag
-from pytest_epoll.faults._cut import Here, mark
-from pytest_epoll.faults._positions import checked_position
+from pytest_epoll.faults._after import at_place, check_places, while_reading
+from pytest_epoll.faults._show import code_of
 
 if TYPE_CHECKING:
-    from pytest_epoll._core.acts import Acts
+    from pytest_epoll._core.acts import Act, Acts
     from pytest_epoll.faults._positions import Position
 
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class Reset:
     """RST after exactly `after` bytes of the reply, once the client's kernel has them.
 
-    When: after `after` bytes of the reply: a number (0: before the first byte), "head" (right after the blank line) or
-    "end" (after the last byte). If the reply is shorter, the fault does not fire, which is a finding.
+    When: at that place: of the reply a position such as 137 (0: before the first byte), "head" or `faults.body(10)`; of
+    the request likewise (`after_reading`). If the reply or the request is shorter, the fault does not fire, which is a
+    finding.
 
     On the wire: the first `after` bytes, then a segment with the RST flag; nothing else of the reply.
 
@@ -38,40 +39,42 @@ class Reset:
     `exact=False` accepts it. Not exact: with `discard=True`, how many of the bytes arrive.
 
     Raises:
-        UsageError: a negative or unknown position.
-        UsageTypeError: a position that is neither a number nor a name, a flag that is no bool.
+        UsageError: a position that can't be, or both places.
+        UsageTypeError: something that is no position.
     """
 
     after: Position = 0
+    after_reading: Position | None = None
     discard: bool = False
     exact: bool = True
 
     def __post_init__(self) -> None:
-        checked_position("after", self.after)
+        check_places("Reset", self.after, self.after_reading)
         checked_flag("discard", self.discard)
         checked_flag("exact", self.exact)
 
     @property
     def needs_reply(self) -> bool:
         """Whether there must be a reply to act on: not if it is reset before its first byte."""
-        return self.after != 0
+        return self.after_reading is None and self.after != 0
+
+    @property
+    def acts_on_reading(self) -> bool:
+        """Whether it acts while the request is read."""
+        return self.after_reading is not None
+
+    def positions(self) -> tuple[Position, ...]:
+        """Return the places in the reply."""
+        return (self.after,) if self.after_reading is None else ()
 
     def __repr__(self) -> str:
-        options = "".join(
-            f", {name}={value}"
-            for name, value, default in (("discard", self.discard, False), ("exact", self.exact, True))
-            if value != default
-        )
-        return f"faults.Reset(after={self.after!r}{options})"
+        return code_of(self)
 
     def through(self, acts: Acts) -> Acts:
-        """Cut the reply and reset."""
-        for act in mark(acts, iter((self.after,))):
-            if not isinstance(act, Here):
-                yield act
-                continue
-            yield Fired(self)
-            if not self.discard:
-                yield WaitDelivered(exact=self.exact)
-            yield SendRst()
-            return
+        """Cut the reply or the reading, and reset."""
+        then: tuple[Act, ...] = (Fired(self), SendRst())
+        if not self.discard:
+            then = (Fired(self), WaitDelivered(exact=self.exact), SendRst())
+        if self.after_reading is not None:
+            return while_reading(acts, self.after_reading, then)
+        return at_place(acts, self.after, then)

@@ -1,0 +1,61 @@
+"""How far and how fast one connection's requests are read, while any fault asks for it.
+
+Made for a session only while a fault that acts on reading is registered; without one, reads go the plain way. See
+`gauge` for how a position is kept to the byte. Loop thread only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_epoll._serving import gauge
+
+if TYPE_CHECKING:
+    from pytest_epoll._core.messages import RequestRecord
+    from pytest_epoll._eventloop.loop import Loop
+    from pytest_epoll._eventloop.transport import Transport
+    from pytest_epoll._serving.intake import Intake
+
+
+class Brake:
+    """Holds a transport's reading at a position, and slows it down."""
+
+    __slots__ = ("_intake", "_loop", "_pace", "_transport", "position")
+
+    def __init__(self, loop: Loop, transport: Transport, intake: Intake) -> None:
+        self.position: object = "end"  # of the request that is being read
+        self._loop = loop
+        self._transport = transport
+        self._intake = intake
+        self._pace: tuple[int, int] | None = None
+        transport.gauge_reads(self._room)
+
+    def _room(self, data: bytes) -> int:
+        intake = self._intake
+        if not intake.is_open:
+            return len(data)
+        if self._pace is not None:
+            data = data[: self._pace[0]]
+        record = None if intake.current is None else intake.current.record
+        return gauge.room(intake.reader, record, self.position, data)
+
+    def set_pace(self, pace: tuple[int, int] | None) -> None:
+        """Take so many bytes at once, then pause for so many nanoseconds; None: no pauses."""
+        self._pace = pace
+
+    def rest(self) -> None:
+        """Pause after a read, if there is a pace."""
+        if self._pace is not None and self._transport.is_open:
+            self._transport.pause_reading()
+            self._loop.call_later(self._pace[1], self._transport.resume_reading)
+
+    @property
+    def has_pace(self) -> bool:
+        """Whether reads have pauses."""
+        return self._pace is not None
+
+    def is_at_position(self, record: RequestRecord) -> bool:
+        """Whether a request has been read up to the position."""
+        if record.complete is not None:
+            return gauge.is_within(record, self.position)
+        return gauge.distance(self._intake.reader, record, self.position, b"") <= 0

@@ -1,0 +1,52 @@
+"""Faults that act at one place, in the reply (`after=`) or while the request is read (`after_reading=`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_epoll._core.acts import ReadTo, SendContinue
+from pytest_epoll.errors import UsageError
+from pytest_epoll.faults._cut import Here, mark
+from pytest_epoll.faults._positions import checked_position, checked_reading_position
+
+if TYPE_CHECKING:
+    from pytest_epoll._core.acts import Act, Acts
+    from pytest_epoll.faults._positions import Position
+
+
+def check_places(name: str, after: object, after_reading: object) -> None:
+    """Check the two places of a fault, of which one is given.
+
+    Raises:
+        UsageTypeError: no position.
+        UsageError: a position that can't be, or both.
+    """
+    if after_reading is None:
+        checked_position("after", after)
+        return
+    checked_reading_position("after_reading", after_reading)
+    if after != 0:
+        message = f"{name}: after= acts on the reply and after_reading= on the request; give one of them"
+        raise UsageError(message)
+
+
+def at_place(acts: Acts, after: Position, then: tuple[Act, ...]) -> Acts:
+    """Do something at a place of the reply, in place of all that follows."""
+    for act in mark(acts, iter((after,))):
+        if isinstance(act, Here):
+            yield from then
+            return
+        yield act
+
+
+def while_reading(acts: Acts, position: Position, then: tuple[Act, ...]) -> Acts:
+    """Do something at a place of the request, in place of all that follows; not one byte beyond it is taken."""
+    is_at_head = position in ("head", 0)
+    for act in acts:
+        if isinstance(act, SendContinue) and is_at_head:
+            continue  # the body is not wanted
+        if isinstance(act, ReadTo) and act.position == "end":
+            yield ReadTo(position, read_on=False, instead=then)
+            yield ReadTo("end")
+        else:
+            yield act

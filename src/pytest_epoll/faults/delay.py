@@ -1,0 +1,60 @@
+"""Pause at a place of the reply."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_epoll._core.acts import Fired, Sleep
+from pytest_epoll._core.content import checked_delay
+from pytest_epoll.faults._cut import Here, mark
+from pytest_epoll.faults._positions import checked_position
+from pytest_epoll.faults._show import code_of
+
+if TYPE_CHECKING:
+    from pytest_epoll._core.acts import Acts
+    from pytest_epoll.faults._positions import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """A pause of so many seconds after `after` bytes of the reply; then it goes on.
+
+    When: at that place; 0 is before the first byte. If the reply is shorter, the fault does not fire, which is a
+    finding.
+
+    On the wire: the bytes before the place, nothing for that long, then the rest.
+
+    The kernel: nothing special.
+
+    The client: a read timeout that is shorter than the pause fires; what came before it can be read at once.
+
+    Exact: the bytes before the pause, always; its length is a lower bound, with a grain of a millisecond.
+
+    Raises:
+        UsageError: a negative number, or a position that can't be.
+        UsageTypeError: something that is no number or no position.
+    """
+
+    seconds: float
+    after: Position = 0
+
+    def __post_init__(self) -> None:
+        checked_delay("seconds", self.seconds)
+        checked_position("after", self.after)
+
+    def positions(self) -> tuple[Position, ...]:
+        """Return the places in the reply."""
+        return (self.after,)
+
+    def __repr__(self) -> str:
+        return code_of(self)
+
+    def through(self, acts: Acts) -> Acts:
+        """Cut the reply and pause."""
+        for act in mark(acts, iter((self.after,))):
+            if isinstance(act, Here):
+                yield Fired(self)
+                yield Sleep(checked_delay("seconds", self.seconds))
+            else:
+                yield act

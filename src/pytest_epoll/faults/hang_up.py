@@ -1,0 +1,69 @@
+"""End the connection in good form, too early."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_epoll._core.acts import Drain, Fired, ShutdownWrite
+from pytest_epoll.faults._after import at_place, check_places, while_reading
+from pytest_epoll.faults._show import code_of
+
+if TYPE_CHECKING:
+    from pytest_epoll._core.acts import Acts
+    from pytest_epoll.faults._positions import Position
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """FIN after exactly `after` bytes of the reply, or once the request was read up to `after_reading`.
+
+    When: at that place: of the reply a position such as 137, "head" or `faults.body(10)`; of the request likewise. If
+    the reply or the request is shorter, the fault does not fire, which is a finding.
+
+    On the wire: the bytes before the place, then a segment with the FIN flag. What the client still sends is read and
+    discarded (it counts in `bytes_received` and is no request), until it closes, too.
+
+    The kernel: `shutdown(SHUT_WR)` (shutdown(2)) queues the FIN behind what was written, so everything before it is
+    delivered, at whatever pace the client reads; it acts at once, also while a forked child holds the descriptor.
+    Closing with bytes unread would send RST instead; that is why we drain first.
+
+    The client: reads the bytes, then end of file: "incomplete read", "peer closed connection", "premature EOF", or
+    nothing at all where it does not notice that something is missing.
+
+    Exact: the number of bytes, always; with `after_reading`, the number of bytes of the request that are in the record.
+
+    Raises:
+        UsageError: a position that can't be, or both places.
+        UsageTypeError: something that is no position.
+    """
+
+    after: Position = 0
+    after_reading: Position | None = None
+
+    def __post_init__(self) -> None:
+        check_places("HangUp", self.after, self.after_reading)
+
+    @property
+    def needs_reply(self) -> bool:
+        """Whether there must be a reply to act on: not if it is over before its first byte."""
+        return self.after_reading is None and self.after != 0
+
+    @property
+    def acts_on_reading(self) -> bool:
+        """Whether it acts while the request is read."""
+        return self.after_reading is not None
+
+    def positions(self) -> tuple[Position, ...]:
+        """Return the places in the reply."""
+        return (self.after,) if self.after_reading is None else ()
+
+    def __repr__(self) -> str:
+        return code_of(self)
+
+    def through(self, acts: Acts) -> Acts:
+        """Cut the reply or the reading, and part."""
+        then = (Fired(self), ShutdownWrite(), Drain())
+        if self.after_reading is not None:
+            return while_reading(acts, self.after_reading, then)
+        return at_place(acts, self.after, then)

@@ -1,0 +1,79 @@
+"""Read the request slowly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_epoll._core.acts import Fired, ReadTo, SetOption
+from pytest_epoll._core.checks import checked_number, checked_whole
+from pytest_epoll.errors import UsageError
+from pytest_epoll.faults._show import code_of
+
+if TYPE_CHECKING:
+    from pytest_epoll._core.acts import Acts
+    from pytest_epoll.faults._positions import Position
+
+PIECES_A_SECOND = 20
+"""Without a `size`: 50 ms between two reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlowReads:
+    """The request's body read at so many bytes a second, `size` bytes at a time, with real back-pressure.
+
+    When: from the end of the head to the end of the body; it fires as reading begins.
+
+    On the wire: our window closes when the receive buffer is full (RFC 9293 section 3.8.6), the client's segments stop,
+    and go on as we read.
+
+    The kernel: swallows some 4 MB before the client's `send` blocks: its send buffer and our receive buffer, which
+    grows by itself. `receive_buffer` (SO_RCVBUF, socket(7)) makes ours small; 1.7 MB still fit in all. So a test of
+    back-pressure sends several megabytes, or gives the client a small SO_SNDBUF.
+
+    The client: its `send` blocks; a write timeout fires, "write timed out".
+
+    Exact: that reading is no faster than this; pauses are a lower bound, with a grain of a millisecond. Not exact: at
+    which byte the client blocks.
+
+    Raises:
+        UsageError: a rate, a size or a buffer that is no positive number.
+        UsageTypeError: something that is no number.
+    """
+
+    bytes_per_second: float
+    size: int | None = None
+    receive_buffer: int | None = None
+
+    acts_on_reading = True
+
+    def __post_init__(self) -> None:
+        if not 0 < checked_number("bytes_per_second", self.bytes_per_second) < float("inf"):
+            message = f"bytes_per_second={self.bytes_per_second} is no rate; use a number above 0, or StopReading()"
+            raise UsageError(message)
+        for name in ("size", "receive_buffer"):
+            value = getattr(self, name)
+            if value is not None:
+                checked_whole(name, value, least=1)
+
+    def positions(self) -> tuple[Position, ...]:
+        """Return the places in the reply: none."""
+        return ()
+
+    def __repr__(self) -> str:
+        return code_of(self)
+
+    def through(self, acts: Acts) -> Acts:
+        """Set a pace for reading."""
+        size = self.size or max(1, round(self.bytes_per_second / PIECES_A_SECOND))
+        pause_ns = round(size / self.bytes_per_second * 1e9)
+        for act in acts:
+            if isinstance(act, ReadTo) and act.position == "end":
+                yield Fired(self)
+                if self.receive_buffer is not None:
+                    yield SetOption("receive_buffer", self.receive_buffer)
+                yield SetOption("pace", (size, pause_ns))
+                yield act
+                yield SetOption("pace", None)
+            else:
+                yield act

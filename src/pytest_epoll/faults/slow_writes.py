@@ -1,0 +1,87 @@
+"""Write the reply slowly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_epoll._core.acts import Fired, Send, Sleep
+from pytest_epoll._core.checks import checked_number, checked_whole
+from pytest_epoll.errors import UsageError
+from pytest_epoll.faults._cut import Here, mark
+from pytest_epoll.faults._positions import checked_position
+from pytest_epoll.faults._show import code_of
+
+if TYPE_CHECKING:
+    from pytest_epoll._core.acts import Acts
+    from pytest_epoll.faults._positions import Position
+
+PIECES_A_SECOND = 20
+"""Without a `size`: a piece every 50 ms looks continuous to a client and costs next to nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlowWrites:
+    """The reply at so many bytes a second, from `after` on, in pieces of `size` bytes.
+
+    When: from that place on; the first piece goes out at once, each further one after a pause. It fires with the first
+    pause; a rest that is no larger than one piece has none, and then it does not fire, which is a finding.
+
+    On the wire: the same bytes as without it, one `send` a piece.
+
+    The kernel: nothing special; TCP_NODELAY makes each piece leave at once.
+
+    The client: a timeout for the whole call fires, one for each read does not, as long as a piece comes in time.
+
+    Exact: the bytes, and that it is no faster than this; pauses are a lower bound, with a grain of a millisecond.
+
+    Raises:
+        UsageError: a rate or a size that is no positive number, or a position that can't be.
+        UsageTypeError: something that is no number or no position.
+    """
+
+    bytes_per_second: float
+    size: int | None = None
+    after: Position = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < checked_number("bytes_per_second", self.bytes_per_second) < float("inf"):
+            message = f"bytes_per_second={self.bytes_per_second} is no rate; use a number above 0, or faults.Stall()"
+            raise UsageError(message)
+        if self.size is not None:
+            checked_whole("size", self.size, least=1)
+        checked_position("after", self.after)
+
+    def positions(self) -> tuple[Position, ...]:
+        """Return the places in the reply."""
+        return (self.after,)
+
+    def __repr__(self) -> str:
+        return code_of(self)
+
+    def through(self, acts: Acts) -> Acts:
+        """Cut what lies behind the place into pieces, and pause between them."""
+        size = self.size or max(1, round(self.bytes_per_second / PIECES_A_SECOND))
+        pause = Sleep(round(size / self.bytes_per_second * 1e9))
+        is_behind = has_fired = is_due = False
+        left = size
+        for act in mark(acts, iter((self.after,))):
+            if isinstance(act, Here):
+                is_behind = True
+            elif isinstance(act, Send) and is_behind and not act.image.is_interim:
+                start = 0
+                while start < act.image.size:
+                    if is_due:
+                        if not has_fired:
+                            has_fired = True
+                            yield Fired(self)
+                        yield pause
+                        is_due = False
+                    end = min(start + left, act.image.size)
+                    yield Send(act.image.slice(start, end))
+                    left -= end - start
+                    start = end
+                    if not left:
+                        left, is_due = size, True
+            else:
+                yield act

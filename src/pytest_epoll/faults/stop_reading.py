@@ -1,0 +1,58 @@
+"""Never read on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_epoll._core.acts import Fired, Stall
+from pytest_epoll.faults._after import at_place, while_reading
+from pytest_epoll.faults._positions import checked_reading_position
+from pytest_epoll.faults._show import code_of
+
+if TYPE_CHECKING:
+    from pytest_epoll._core.acts import Acts
+    from pytest_epoll.faults._positions import Position
+
+
+@dataclass(frozen=True, slots=True)
+class StopReading:
+    """Read the request up to `after_reading`, and never a byte beyond; "end": answer it, then never read again.
+
+    When: at that place of the request. If the request is shorter, the fault does not fire, which is a finding.
+
+    On the wire: what was read is acknowledged; then our window closes as the receive buffer fills. With "end" the reply
+    goes out, and whatever the client sends on the connection afterwards stays unread.
+
+    The kernel: swallows some 4 MB before the client's `send` blocks; see `SlowReads`. FIN and RST are noticed without
+    reading (EPOLLRDHUP, epoll(7)), but a FIN that stands behind a closed window is not; the timeline says so.
+
+    The client: its upload blocks, and a write timeout fires; a small one is sent, and a read timeout fires.
+
+    Exact: not one byte beyond the place is taken. Not exact: at which byte the client blocks.
+
+    Raises:
+        UsageError: a position that can't be.
+        UsageTypeError: something that is no position.
+    """
+
+    after_reading: Position = "head"
+
+    acts_on_reading = True
+
+    def __post_init__(self) -> None:
+        checked_reading_position("after_reading", self.after_reading)
+
+    def positions(self) -> tuple[Position, ...]:
+        """Return the places in the reply: none."""
+        return ()
+
+    def __repr__(self) -> str:
+        return code_of(self)
+
+    def through(self, acts: Acts) -> Acts:
+        """Cut the reading, or stall behind the reply."""
+        then = (Fired(self), Stall())
+        if self.after_reading == "end":
+            return at_place(acts, "end", then)
+        return while_reading(acts, self.after_reading, then)
