@@ -401,6 +401,19 @@ def test_events_are_what_users_can_read(server, client):
     assert {"a": 1} == json.loads(server.connections[0].raw_sent.partition(b"\r\n\r\n")[2])
 
 
+def test_events_can_be_read_after_the_routes_were_forgotten(server, client):
+    server.get("/x").respond(200)
+    client.get("/x")
+    before = server.timeline
+    server.clear()
+    server.get("/y").respond(200)
+    client.get("/y")
+
+    assert "a forgotten route" == before[3].detail
+    assert ["head", "request-ended", "matched", "sent"] == [event.kind for event in server.timeline]
+    assert 'get("/y")' == server.timeline[2].detail
+
+
 def test_the_record_survives_the_server():
     with EpollServer() as server:
         server.get("/x").respond(content=b"ok")

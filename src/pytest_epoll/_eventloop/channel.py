@@ -10,6 +10,7 @@ Loop thread only.
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from pytest_epoll._core import acts, clock, timeline
@@ -161,7 +162,7 @@ class Channel:
         if act.name == "pace":
             self._conversation.set_pace(act.value)  # type: ignore[arg-type]  # the fault has made it
         else:
-            self._transport.set_receive_buffer(act.value)  # type: ignore[arg-type]  # likewise
+            self._transport.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, act.value)  # type: ignore[arg-type]  # likewise
         return True
 
     def _stall(self, _act: acts.Stall) -> bool:

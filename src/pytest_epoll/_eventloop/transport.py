@@ -178,9 +178,8 @@ class Transport:
     def _note_fin_received(self) -> None:
         if self._mask & RDHUP:
             self._mask &= ~RDHUP
-            at_ns = clock.now_ns()
-            self.record.say_goodbye("client", "fin", at_ns)
-            self.facts.append((at_ns, self.record.index, timeline.NO_EXCHANGE, timeline.FIN_RECEIVED, 0, None))
+            self.record.say_goodbye("client", "fin", clock.now_ns())
+            self._note(timeline.FIN_RECEIVED, 0)
 
     def _look_for_goodbye(self, mask: int) -> None:
         """Look at a connection that must not be read now, without taking a byte."""
@@ -192,13 +191,15 @@ class Transport:
             if mask & ERR:
                 probes.drop_errors(self.sock)
         if mask & (RDHUP | HUP):
+            is_news = self._mask & RDHUP
             self._note_fin_received()
             if mask & HUP:  # can't be masked: only leaving the poller keeps it from being reported for ever
                 self._is_watched = False
                 self._loop.forget_fd(self.fd)
             else:
                 self._loop.poller.modify(self.fd, self._mask)
-            self._owner.goodbye_noticed()
+            if is_news:
+                self._owner.goodbye_noticed()
 
     def _lose(self, error: OSError | None) -> None:
         """The connection is dead: the client has reset it, or the kernel gave up on it."""
@@ -220,10 +221,6 @@ class Transport:
         self._mask = mask
 
     # -- reading --
-
-    def set_receive_buffer(self, size: int) -> None:
-        """Ask for a receive buffer of that size (socket(7), SO_RCVBUF)."""
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
 
     def gauge_reads(self, gauge: Callable[[bytes], int] | None) -> None:
         """Look at what has come before it is received, and receive as much as `gauge` says; 0 pauses reading.

@@ -20,6 +20,7 @@ from pytest_epoll._core.acts import Drain, ShutdownWrite
 from pytest_epoll._eventloop.channel import Channel
 from pytest_epoll._serving import chooser
 from pytest_epoll._serving.brake import Brake
+from pytest_epoll._serving.cork import Cork
 from pytest_epoll._serving.exchange import PREVIEW, Exchange, Performance, request_acts
 from pytest_epoll._serving.intake import Intake
 from pytest_epoll._wire import http1_writer
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_epoll._core.acts import Acts
-    from pytest_epoll._core.image import Image
     from pytest_epoll._core.timeline import Fact
     from pytest_epoll._eventloop.transport import Transport
     from pytest_epoll._serving.context import Context
@@ -42,8 +42,7 @@ class Session:
         "_brake",
         "_channel",
         "_context",
-        "_corked",
-        "_corked_size",
+        "_cork",
         "_facts",
         "_has_parted",
         "_intake",
@@ -78,8 +77,7 @@ class Session:
         self._brake: Brake | None = None  # made while a fault acts on reading
         self.has_reached = False  # whether the last position was reached, not only the end of the request before it
         self._channel: Channel | None = None  # made for the first answer that takes more than one send
-        self._corked: list[tuple[Exchange, Image]] | None = None  # answers that leave together at the end of a read
-        self._corked_size = 0
+        self._cork: Cork | None = None  # likewise: answers that leave together at the end of a read
 
     # -- what the transport reports --
 
@@ -203,9 +201,10 @@ class Session:
         intake = self._intake
         if intake is None:
             intake = self._intake = Intake(self._context, self.transport, self)
-        self._corked = []
+        cork = self._cork_for_answers()
+        cork.put_in()
         intake.take(data, clock.now_ns())
-        self._uncork()
+        cork.pull()
         if self._brake is not None:
             self._look_at_position(self._brake)
         self._rest()
@@ -267,7 +266,8 @@ class Session:
 
     def _give_up(self) -> None:
         self._queue.clear()
-        self._corked = None
+        if self._cork is not None:
+            self._cork.drop()
         if self._channel is not None:
             self._channel.abort()
 
@@ -316,7 +316,7 @@ class Session:
             reply = chooser.choose(self._context, exchange)
             if reply.is_plain and not reply.closes(head):
                 self._queue.popleft()
-                self._send_plain(exchange, reply.image(head))
+                self._cork_for_answers().send(exchange, reply.image(head))
             else:
                 self._perform(exchange, self._performance(exchange, reply))
         self._is_answering = False
@@ -330,26 +330,6 @@ class Session:
     def _performance(self, exchange: Exchange, reply: Reply) -> Acts:
         context = self._context
         return Performance(exchange, reply, context.calls, context.router.view).acts()
-
-    def _send_plain(self, exchange: Exchange, image: Image) -> None:
-        if self._corked is None:
-            self._send_images([(exchange, image)])
-            return
-        self._corked.append((exchange, image))
-        self._corked_size += image.size
-        if self._corked_size >= limits.BODY_READ_SIZE:
-            self._uncork()
-            self._corked = []
-
-    def _uncork(self) -> None:
-        """Send the answers to all that came in one read."""
-        corked, self._corked = self._corked, None
-        self._corked_size = 0
-        if corked:
-            self._send_images(corked)
-
-    def _send_images(self, answers: list[tuple[Exchange, Image]]) -> None:
-        self.transport.send([(view, exchange) for exchange, image in answers for view in image.segments()])
 
     def _finish_sending(self, fact: Fact) -> None:
         """The kernel took only a part of a settled answer: the exchange is an eventful one after all."""
@@ -367,12 +347,15 @@ class Session:
     # -- what the channel asks --
 
     def _perform(self, exchange: Exchange, stream: Acts) -> None:
-        corked = self._corked is not None
-        self._uncork()
-        if corked:
-            self._corked = []
+        if self._cork is not None:
+            self._cork.flush()
         self.sink = exchange
         self._channel_for_acts().perform(stream, exchange.record.exchange)
+
+    def _cork_for_answers(self) -> Cork:
+        if self._cork is None:
+            self._cork = Cork(self.transport)
+        return self._cork
 
     def _channel_for_acts(self) -> Channel:
         if self._channel is None:
@@ -435,5 +418,5 @@ class Session:
         self._queue.popleft()
         if not self._is_answering:
             self._answer_queue()
-            if self._corked is None:
+            if self._cork is None or not self._cork.is_in:
                 self._rest()

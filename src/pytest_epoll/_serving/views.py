@@ -92,6 +92,9 @@ class Timeline(Sequence[Event]):
     def __getitem__(self, index: int | slice) -> Event | Sequence[Event]:
         return self._all()[index]
 
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self._all())  # not by index: an IndexError of ours would pass for the end
+
     def __len__(self) -> int:
         return len(self._all())
 

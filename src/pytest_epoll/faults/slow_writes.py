@@ -13,7 +13,10 @@ from pytest_epoll.faults._positions import checked_position
 from pytest_epoll.faults._show import code_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_epoll._core.acts import Acts
+    from pytest_epoll._core.image import Image
     from pytest_epoll.faults._positions import Position
 
 PIECES_A_SECOND = 20
@@ -63,25 +66,28 @@ class SlowWrites:
         """Cut what lies behind the place into pieces, and pause between them."""
         size = self.size or max(1, round(self.bytes_per_second / PIECES_A_SECOND))
         pause = Sleep(round(size / self.bytes_per_second * 1e9))
-        is_behind = has_fired = is_due = False
-        left = size
+        is_behind = has_fired = False
+        left = size  # of the piece that is being sent
         for act in mark(acts, iter((self.after,))):
             if isinstance(act, Here):
                 is_behind = True
-            elif isinstance(act, Send) and is_behind and not act.image.is_interim:
-                start = 0
-                while start < act.image.size:
-                    if is_due:
-                        if not has_fired:
-                            has_fired = True
-                            yield Fired(self)
-                        yield pause
-                        is_due = False
-                    end = min(start + left, act.image.size)
-                    yield Send(act.image.slice(start, end))
-                    left -= end - start
-                    start = end
-                    if not left:
-                        left, is_due = size, True
-            else:
+                continue
+            if not (is_behind and isinstance(act, Send)) or act.image.is_interim:
                 yield act
+                continue
+            for piece in _pieces(act.image, left, size):
+                if not left:
+                    yield from (pause,) if has_fired else (Fired(self), pause)
+                    has_fired = True
+                    left = size
+                left -= piece.size
+                yield Send(piece)
+
+
+def _pieces(image: Image, first: int, size: int) -> Iterator[Image]:
+    """Yield an image in pieces of `size` bytes, the first one of what is left of one that was begun before."""
+    start = 0
+    end = first or size
+    while start < image.size:
+        yield image.slice(start, end)
+        start, end = end, end + size

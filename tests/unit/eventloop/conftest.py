@@ -46,6 +46,9 @@ class Owner:
     def eof_received(self):
         self.told.append("eof")
 
+    def goodbye_noticed(self):
+        """It is in the facts."""
+
     def connection_lost(self):
         self.told.append("lost")
 
