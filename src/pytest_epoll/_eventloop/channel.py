@@ -162,7 +162,7 @@ class Channel:
         if act.name == "pace":
             self._conversation.set_pace(act.value)  # type: ignore[arg-type]  # the fault has made it
         else:
-            self._transport.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, act.value)  # type: ignore[arg-type]  # likewise
+            self._transport.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, int(act.value))  # type: ignore[call-overload]  # likewise
         return True
 
     def _stall(self, _act: acts.Stall) -> bool:

@@ -352,11 +352,9 @@ class Transport:
             self.sock.shutdown(socket.SHUT_WR)
         except OSError:
             return  # ENOTCONN: the client has reset it; the read side will say so
-        at_ns = clock.now_ns()
         if goodbye:
-            self.record.say_goodbye("server", "fin", at_ns)
-        detail = None if goodbye else "half-close"
-        self.facts.append((at_ns, self.record.index, timeline.NO_EXCHANGE, timeline.FIN_SENT, 0, detail))
+            self.record.say_goodbye("server", "fin", clock.now_ns())
+        self._note(timeline.FIN_SENT, 0, None if goodbye else "half-close")
 
     def reset(self) -> None:
         """Send RST at once, whatever is unsent or unread, and release the descriptor."""
@@ -419,7 +417,6 @@ class Transport:
         self._unsent.clear()
         self._loop.forget_fd(self.fd)
         self._loop.close_later(self.sock)
-        at_ns = clock.now_ns()
-        self.record.ended_ns = at_ns
-        self.facts.append((at_ns, self.record.index, timeline.NO_EXCHANGE, timeline.ENDED, 0, None))
+        self.record.ended_ns = clock.now_ns()
+        self._note(timeline.ENDED, 0)
         self._owner.released()

@@ -310,7 +310,7 @@ class Session:
                 self._perform(exchange, self._performance(exchange, exchange.early))
                 continue
             if exchange.record.complete is None and not chooser.must_be_refused(self._context, exchange):
-                self._perform(exchange, request_acts(partial(self._chosen_performance, exchange)))
+                self._perform(exchange, request_acts(partial(self._performance, exchange)))
                 continue
             head = exchange.record.head
             reply = chooser.choose(self._context, exchange)
@@ -324,11 +324,9 @@ class Session:
     def _is_performing(self) -> bool:
         return self._channel is not None and self._channel.is_busy
 
-    def _chosen_performance(self, exchange: Exchange) -> Acts:
-        return self._performance(exchange, chooser.choose(self._context, exchange))
-
-    def _performance(self, exchange: Exchange, reply: Reply) -> Acts:
+    def _performance(self, exchange: Exchange, reply: Reply | None = None) -> Acts:
         context = self._context
+        reply = reply or chooser.choose(context, exchange)
         return Performance(exchange, reply, context.calls, context.router.view).acts()
 
     def _finish_sending(self, fact: Fact) -> None:

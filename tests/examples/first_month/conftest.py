@@ -6,10 +6,7 @@ import pytest
 
 HERE = Path(__file__).parent
 
-NOT_YET = {
-    "test_slow_upload.py": "there is no faults.SlowReads",
-    "test_truncated_download.py": "there is no faults.HangUp",
-}
+NOT_YET = {}
 """Files that are written against the contract and can't run yet, with the reason.
 
 `test_the_list.py` proves that each of them still fails: an entry whose time has come turns red.
