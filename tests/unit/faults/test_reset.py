@@ -79,7 +79,7 @@ def test_the_source_is_pulled_no_further_than_the_cut():
 @pytest.mark.parametrize(
     ("fault", "text"),
     [
-        (faults.Reset(), "faults.Reset(after=0)"),
+        (faults.Reset(), "faults.Reset()"),
         (faults.Reset("head", exact=False), "faults.Reset(after='head', exact=False)"),
         (faults.Reset(after=3, discard=True), "faults.Reset(after=3, discard=True)"),
     ],
