@@ -32,6 +32,11 @@ MINIMAL = {
     "Connection.wait_event": {"kind": "accepted"},
     "Request.wait_received": {"body_bytes": 0},
     "faults.PartialWrites": {"size": 1},
+    "faults.Delay": {"seconds": 0.5},
+    "faults.SlowWrites": {"bytes_per_second": 1000},
+    "faults.SlowReads": {"bytes_per_second": 1000},
+    "faults.Wait": {"gate": EpollServer().gate()},
+    "faults.before": {"position": "end", "n": 1},
     **{f"EpollServer.{verb}": {"path": "/x"} for verb in VERBS},
     "EpollServer.url_for": {"path": "/x"},
 }
@@ -245,6 +250,29 @@ ROWS = {
         *TIMING,
     ],
     "Route.handler": [({"function": 200}, WRONG_TYPE, "handler()")],
+    **{
+        f"faults.{name}": [
+            ({"after": -1}, IMPOSSIBLE, "after=-1"),
+            ({"after": "middle"}, IMPOSSIBLE, "'middle'"),
+            ({"after": 1.5}, WRONG_TYPE, "after=1.5"),
+        ]
+        for name in ("HalfClose", "Delay", "Wait", "SlowWrites")
+    },
+    **{
+        f"faults.{name}": [
+            ({"after": -1}, IMPOSSIBLE, "after=-1"),
+            ({"after_reading": -1}, IMPOSSIBLE, "after_reading=-1"),
+            ({"after_reading": faults.event(1)}, IMPOSSIBLE, "no position of a request"),
+            ({"after": 1, "after_reading": 1}, IMPOSSIBLE, "give one of them"),
+        ]
+        for name in ("HangUp", "Stall")
+    },
+    "faults.StopReading": [({"after_reading": "last-chunk"}, IMPOSSIBLE, "no position of a request")],
+    "faults.SlowReads": [({"bytes_per_second": 0}, IMPOSSIBLE, "StopReading()")],
+    "faults.half_of": [({"what": "head"}, IMPOSSIBLE, "'status-line'"), ({"what": 5}, WRONG_TYPE, "what")],
+    "faults.body": [({"n": -1}, IMPOSSIBLE, "n")],
+    "faults.chunk": [({"n": 0}, IMPOSSIBLE, "from 1 on")],
+    "faults.before": [({"n": -1}, IMPOSSIBLE, "n"), ({"position": "middle"}, IMPOSSIBLE, "'middle'")],
     "faults.Reset": [
         ({"after": -1}, IMPOSSIBLE, "after=-1"),
         ({"after": "middle"}, IMPOSSIBLE, "'middle'"),
