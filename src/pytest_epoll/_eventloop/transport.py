@@ -204,8 +204,8 @@ class Transport:
     def _lose(self, error: OSError | None) -> None:
         """The connection is dead: the client has reset it, or the kernel gave up on it."""
         self._note_rst_received(error)
-        self.release()
         self._owner.connection_lost()
+        self.release()
 
     def _note_rst_received(self, error: OSError | None) -> None:
         detail = None if error is None or error.errno in _PLAIN_RST else error.strerror
