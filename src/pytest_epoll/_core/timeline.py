@@ -101,13 +101,23 @@ def uneventful(  # noqa: PLR0917 - the fields of the tuple, in their order
 
 
 def expand(facts: Iterable[Fact]) -> Iterator[Fact]:
-    """Yield the facts in full: those of an uneventful exchange are the same four that any other one leaves."""
+    """Yield the facts in full: those of an uneventful exchange are the same four that any other one leaves.
+
+    Requests that came in one read were answered by one send, so all of them were there before the first answer was.
+    """
+    sent: list[Fact] = []  # of the answers that left together
+    batch = None
     for fact in facts:
+        if sent and (fact[3] != UNEVENTFUL or fact[:2] != batch):
+            yield from sent
+            sent.clear()
         if fact[3] != UNEVENTFUL:
             yield fact
             continue
-        at_ns, connection, exchange, _, sent, raw_head, route, reply, status, image, responded_ns = fact
+        at_ns, connection, exchange, _, size, raw_head, route, reply, status, image, responded_ns = fact
+        batch = fact[:2]
         yield (at_ns, connection, exchange, HEAD, len(raw_head), raw_head)
         yield (at_ns, connection, exchange, REQUEST_ENDED, len(raw_head), None)
         yield (at_ns, connection, exchange, MATCHED, len(image), (route, reply, status))
-        yield (responded_ns, connection, exchange, SENT, sent, image)
+        sent.append((responded_ns, connection, exchange, SENT, size, image))
+    yield from sent

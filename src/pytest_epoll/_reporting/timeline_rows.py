@@ -91,14 +91,15 @@ class _Rows:
                 else:
                     yield from self._row(fact)
                 continue
-            for part in timeline.expand((fact,)):
+            is_folded = _is_repeated(facts, place - 1)
+            end = place if is_folded else _end_of_batch(facts, place - 1)
+            for part in timeline.expand(facts[place - 1 : end]):
                 yield from self._row(part)
-            end = place
-            while end < len(facts) and _is_alike(fact, facts[end]):
-                end += 1
-            if end - place >= _FOLDED:
+            if is_folded:
+                while end < len(facts) and _is_alike(fact, facts[end]):
+                    end += 1
                 yield _repeated(facts[place:end])
-                place = end
+            place = end
 
     def _answer(self, fact: Fact) -> Answer:
         return self._answers.setdefault((fact[1], fact[2]), Answer())
@@ -223,6 +224,25 @@ def _in_between(run: Sequence[Fact], sends: int) -> Iterator[str]:
 def _is_alike(one: Fact, other: Fact) -> bool:
     """Whether two uneventful exchanges differ in nothing but their time and place."""
     return other[3] == timeline.UNEVENTFUL and one[4:9] == other[4:9]
+
+
+def _is_repeated(facts: Sequence[Fact], place: int) -> bool:
+    """Whether enough exchanges like this one follow it to be one line."""
+    followers = facts[place + 1 : place + 1 + _FOLDED]
+    return len(followers) == _FOLDED and all(_is_alike(facts[place], other) for other in followers)
+
+
+def _end_of_batch(facts: Sequence[Fact], start: int) -> int:
+    """Return where the exchanges end that came in one read with this one, and of which each is shown."""
+    end = start + 1
+    while (
+        end < len(facts)
+        and facts[end][3] == timeline.UNEVENTFUL
+        and facts[end][:2] == facts[start][:2]
+        and not _is_repeated(facts, end)
+    ):
+        end += 1
+    return end
 
 
 def _repeated(alike: Sequence[Fact]) -> Row:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from pytest_epoll._core import clock, limits, timeline
 from pytest_epoll._core.acts import Drain, ShutdownWrite
 from pytest_epoll._eventloop.channel import Channel
-from pytest_epoll._serving import chooser
+from pytest_epoll._serving import chooser, settled
 from pytest_epoll._serving.brake import Brake
 from pytest_epoll._serving.cork import Cork
 from pytest_epoll._serving.exchange import PREVIEW, Exchange, Performance, request_acts
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_epoll._core.acts import Acts
-    from pytest_epoll._core.timeline import Fact
     from pytest_epoll._eventloop.transport import Transport
     from pytest_epoll._serving.context import Context
     from pytest_epoll._serving.replies import Reply
@@ -111,8 +110,14 @@ class Session:
                     self._facts.append(fact)
                     self._requests.append(fact)
                 else:
-                    self._finish_sending(fact)
+                    self._is_free = False
+                    settled.finish_sending(self._context.journal, self.transport, fact)
                 return
+            if self._brake is None and (answers := settled.find_settled(self._settled, data)):
+                size, self._is_free = settled.answer_pipelined(self._context.journal, self.transport, answers)
+                data = data[size:]
+                if not data:
+                    return
         self._take(data)
 
     def eof_received(self) -> None:
@@ -328,19 +333,6 @@ class Session:
         context = self._context
         reply = reply or chooser.choose(context, exchange)
         return Performance(exchange, reply, context.calls, context.router.view).acts()
-
-    def _finish_sending(self, fact: Fact) -> None:
-        """The kernel took only a part of a settled answer: the exchange is an eventful one after all."""
-        self._is_free = False
-        journal = self._context.journal
-        record = journal.unfold(fact)
-        size, image = fact[4], fact[9]
-        self._requests.append(record)
-        self._facts.extend(list(timeline.expand((fact,)))[: 4 if size else 3])
-        if not self.transport.is_broken:
-            exchange = Exchange(journal, record)
-            exchange.head_size = len(image) - len(image.partition(b"\r\n\r\n")[2])
-            self.transport.send_later([(memoryview(image)[size:], exchange)])
 
     # -- what the channel asks --
 
