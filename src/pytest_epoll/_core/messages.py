@@ -43,25 +43,41 @@ class Window:
 
     def __init__(self) -> None:
         self.size = 0
-        self._first: list[bytes] = []
+        self._first: list[bytes | memoryview] = []
         self._first_room = limits.WINDOW
-        self._last: list[bytes] = []
+        self._last: list[bytes | bytearray | memoryview] = []
         self._last_size = 0
 
     def add(self, data: bytes | memoryview) -> None:
         """Take the next bytes of the stream."""
-        self.size += len(data)
-        if self._first_room > 0:
-            piece = bytes(data[: self._first_room])
-            self._first.append(piece)
-            self._first_room -= len(piece)
-            data = data[len(piece) :]
-        if len(data):
-            piece = bytes(data[-limits.WINDOW :])
-            self._last.append(piece)
-            self._last_size += len(piece)
+        size = len(data)
+        self.size += size
+        room = self._first_room
+        if room > 0:
+            piece = data if size <= room else data[:room]
+            self._first.append(_kept(piece))
+            self._first_room = room - len(piece)
+            if size <= room:
+                return
+            data = data[room:]
+            size -= room
+        if size >= limits.WINDOW:
+            self._replace_last(data[-limits.WINDOW :])
+        elif size:
+            self._last.append(_kept(data))
+            self._last_size += size
             while self._last_size - len(self._last[0]) >= limits.WINDOW:
                 self._last_size -= len(self._last.pop(0))
+
+    def _replace_last(self, data: bytes | memoryview) -> None:
+        """Take a whole window's bytes in place of the last ones, into the same memory if there is some."""
+        last = self._last[0] if self._last else None
+        if isinstance(last, bytearray):
+            memoryview(last)[:] = data
+            del self._last[1:]
+        else:
+            self._last = [data if isinstance(data, memoryview) and _may_stay(data) else bytearray(data)]
+        self._last_size = limits.WINDOW
 
     def skip(self, size: int) -> None:
         """Count bytes that nobody has any more; the first ones end here, the last ones begin behind them."""
@@ -88,6 +104,29 @@ class Window:
         first = b"".join(self._first)
         last = b"".join(self._last)[-limits.WINDOW :]
         return first, self.size - len(first) - len(last), last
+
+
+_WORTH_A_VIEW = 1024
+"""Bytes that are cheaper to copy than to hold a view of: a view alone takes 184."""
+
+_WORTH_KEEPING = 4 * limits.WINDOW
+"""Bytes that a view may keep in memory: twice what would be copied of them, and shared by all that is sent of them."""
+
+
+def _kept(data: bytes | memoryview) -> bytes | memoryview:
+    """Return bytes to keep, no copy where there need not be one."""
+    if isinstance(data, bytes):
+        return data
+    whole = data.obj
+    if isinstance(whole, bytes) and len(whole) == len(data):
+        return whole
+    return data if _may_stay(data) else bytes(data)
+
+
+def _may_stay(view: memoryview) -> bool:
+    """Whether a view is of something that can't change and is not so large that nobody should keep it in memory."""
+    whole = view.obj
+    return isinstance(whole, bytes) and len(whole) <= _WORTH_KEEPING and len(view) >= _WORTH_A_VIEW
 
 
 class ConnectionRecord:
