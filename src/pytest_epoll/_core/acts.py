@@ -69,7 +69,12 @@ class Stall:
 
 @dataclass(frozen=True, slots=True)
 class SendContinue:
-    """Send `100 Continue`, if the client asked for it and has not begun its body."""
+    """Send `100 Continue`, if the client asked for it and has not begun its body.
+
+    Not if one of the positions `unless_at` lies in the head or right behind it: then the body is not wanted.
+    """
+
+    unless_at: tuple[object, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,8 +49,8 @@ class Conversation(Protocol):
     def set_pace(self, pace: tuple[int, int] | None) -> None:
         """Read so many bytes at once, with a pause of so many nanoseconds behind them."""
 
-    def send_continue(self) -> None:
-        """Send `100 Continue` if it is wanted."""
+    def send_continue(self, unless_at: tuple[object, ...]) -> None:
+        """Send `100 Continue` if it is wanted, and none of these positions has been reached."""
 
     def note_sent(self, views: list[memoryview]) -> None:
         """Count bytes of an interim response; see `Sink`."""
@@ -171,8 +171,8 @@ class Channel:
         self._transport.pause_reading()
         return False
 
-    def _send_continue(self, _act: acts.SendContinue) -> bool:
-        self._conversation.send_continue()
+    def _send_continue(self, act: acts.SendContinue) -> bool:
+        self._conversation.send_continue(act.unless_at)
         return True
 
     def _send(self, act: acts.Send) -> bool:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Brake:
     """Holds a transport's reading at a position, and slows it down."""
 
-    __slots__ = ("_intake", "_loop", "_pace", "_transport", "position")
+    __slots__ = ("_has_more", "_intake", "_loop", "_pace", "_transport", "position")
 
     def __init__(self, loop: Loop, transport: Transport, intake: Intake) -> None:
         self.position: object = "end"  # of the request that is being read
@@ -28,16 +28,17 @@ class Brake:
         self._transport = transport
         self._intake = intake
         self._pace: tuple[int, int] | None = None
+        self._has_more = False  # whether something stood behind what was taken last
         transport.gauge_reads(self._room)
 
     def _room(self, data: bytes) -> int:
         intake = self._intake
         if not intake.is_open:
             return len(data)
-        if self._pace is not None:
-            data = data[: self._pace[0]]
         record = None if intake.current is None else intake.current.record
-        return gauge.room(intake.reader, record, self.position, data)
+        room = gauge.room(intake.reader, record, self.position, data)
+        self._has_more = room < len(data)
+        return room if self._pace is None else min(room, self._pace[0])
 
     def set_pace(self, pace: tuple[int, int] | None) -> None:
         """Take so many bytes at once, then pause for so many nanoseconds; None: no pauses."""
@@ -53,6 +54,12 @@ class Brake:
     def has_pace(self) -> bool:
         """Whether reads have pauses."""
         return self._pace is not None
+
+    def wants_body(self, record: RequestRecord, unless_at: tuple[object, ...]) -> bool:
+        """Whether a body is still to come, and none of the positions lies before it."""
+        if record.complete is None and self._has_more:
+            return False  # it came with its head: nobody waits
+        return all(gauge.distance(self._intake.reader, record, position, b"") > 0 for position in unless_at)
 
     def is_at_position(self, record: RequestRecord) -> bool:
         """Whether a request has been read up to the position."""

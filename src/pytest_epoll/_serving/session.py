@@ -371,9 +371,11 @@ class Session:
         if self._brake is not None:
             self._brake.set_pace(pace)
 
-    def send_continue(self) -> None:
-        """Send `100 Continue` if the client still waits for it."""
+    def send_continue(self, unless_at: tuple[object, ...]) -> None:
+        """Send `100 Continue` if the client still waits for it, and the body is wanted."""
         record = self._queue[0].record
+        if self._brake is not None and not self._brake.wants_body(record, unless_at):
+            return
         if record.head is not None and record.head.expects_continue and record.body_started_ns is None:
             record.continued_ns = clock.now_ns()
             self.transport.send([(memoryview(http1_writer.CONTINUE), self)])

@@ -41,11 +41,10 @@ def at_place(acts: Acts, after: Position, then: tuple[Act, ...]) -> Acts:
 
 def while_reading(acts: Acts, position: Position, then: tuple[Act, ...]) -> Acts:
     """Do something at a place of the request, in place of all that follows; not one byte beyond it is taken."""
-    is_at_head = position in ("head", 0)
     for act in acts:
-        if isinstance(act, SendContinue) and is_at_head:
-            continue  # the body is not wanted
-        if isinstance(act, ReadTo) and act.position == "end":
+        if isinstance(act, SendContinue):
+            yield SendContinue((*act.unless_at, position))
+        elif isinstance(act, ReadTo) and act.position == "end":
             yield ReadTo(position, read_on=False, instead=then)
             yield ReadTo("end")
         else:

@@ -297,6 +297,9 @@ class Finder:
         distance = int(str(place.value))
         if place.base == "end":
             return max(sum(image.size for image in images) - distance, 0)
+        if needs_length(place.base):
+            base = self.find(place.base, whole)
+            return None if base is None else max(base - distance, 0)
         finder = Finder()
         for image in images:
             finder.enter(image)

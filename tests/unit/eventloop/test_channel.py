@@ -96,7 +96,7 @@ class FakeConversation:
         self.log.append(("read", position, read_on))
         return self.has_read
 
-    def send_continue(self):
+    def send_continue(self, unless_at):
         self.log.append("continue")
 
     def begin_drain(self):

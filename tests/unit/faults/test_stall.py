@@ -37,7 +37,7 @@ def test_after_reading_it_stands_in_place_of_the_rest():
     fault = faults.Stall(after_reading=faults.body(3))
 
     assert [
-        SendContinue(),
+        SendContinue(unless_at=(faults.body(3),)),
         ReadTo(faults.body(3), read_on=False, instead=(Fired(fault), Stall())),
         ReadTo("end"),
         Send(IMAGE),

@@ -15,14 +15,18 @@ def through(fault, *acts):
 def test_without_a_position_it_stops_behind_the_head_and_asks_for_no_body():
     fault = faults.StopReading()
 
-    assert [ReadTo("head", read_on=False, instead=(Fired(fault), Stall())), *ACTS[1:]] == through(fault)
+    assert [
+        SendContinue(unless_at=("head",)),
+        ReadTo("head", read_on=False, instead=(Fired(fault), Stall())),
+        *ACTS[1:],
+    ] == through(fault)
 
 
 def test_at_a_position_in_the_body_the_body_is_asked_for():
     fault = faults.StopReading(after_reading=faults.content(3))
 
     assert [
-        SendContinue(),
+        SendContinue(unless_at=(faults.content(3),)),
         ReadTo(faults.content(3), read_on=False, instead=(Fired(fault), Stall())),
         *ACTS[1:],
     ] == through(fault)

@@ -1,0 +1,232 @@
+"""Faults that act while the request is read: not one byte beyond their position is taken into the record."""
+
+import pytest
+
+from pytest_epoll import errors, faults
+from pytest_epoll.testing import RawClient
+
+GET = b"GET /x HTTP/1.1\r\nHost: test\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+HEAD = b"POST /x HTTP/1.1\r\nHost: test\r\nContent-Length: 11\r\n\r\n"
+PLAIN = b"hello world"
+CHUNKED_HEAD = b"POST /x HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNKED = b"5\r\nhello\r\n6;a=b\r\n world\r\n0\r\nT: 1\r\n\r\n"  # 10 + 15 + 3 + 6 + 2 bytes
+
+# position, head, body, bytes of the body's wire form and of its content that are taken
+PLACES = [
+    (0, HEAD, PLAIN, 0, 0),
+    (20, HEAD, PLAIN, 0, 0),
+    ("head", HEAD, PLAIN, 0, 0),
+    (len(HEAD), HEAD, PLAIN, 0, 0),
+    (len(HEAD) + 1, HEAD, PLAIN, 1, 1),
+    (faults.body(0), HEAD, PLAIN, 0, 0),
+    (faults.body(10), HEAD, PLAIN, 10, 10),
+    (faults.content(0), HEAD, PLAIN, 0, 0),
+    (faults.content(5), HEAD, PLAIN, 5, 5),
+    ("head", CHUNKED_HEAD, CHUNKED, 0, 0),
+    (len(CHUNKED_HEAD) + 4, CHUNKED_HEAD, CHUNKED, 4, 1),
+    (faults.body(1), CHUNKED_HEAD, CHUNKED, 1, 0),
+    (faults.body(10), CHUNKED_HEAD, CHUNKED, 10, 5),
+    (faults.body(35), CHUNKED_HEAD, CHUNKED, 35, 11),
+    (faults.content(5), CHUNKED_HEAD, CHUNKED, 8, 5),
+    (faults.content(6), CHUNKED_HEAD, CHUNKED, 18, 6),
+    (faults.chunk(1), CHUNKED_HEAD, CHUNKED, 10, 5),
+    (faults.chunk(2), CHUNKED_HEAD, CHUNKED, 25, 11),
+    ("trailers", CHUNKED_HEAD, CHUNKED, 28, 11),
+]
+
+SENDERS = {
+    "at once": lambda client, message: client.send(message),
+    "byte by byte": lambda client, message: [client.send(message[i : i + 1]) for i in range(len(message))],
+    "with a request behind it": lambda client, message: client.send(message + GET),
+}
+
+
+@pytest.mark.parametrize("send", SENDERS.values(), ids=SENDERS)
+@pytest.mark.parametrize("place", PLACES)
+def test_what_is_taken_is_exact(server, place, send):
+    position, head, body, on_wire, content = place
+    server.post("/x").respond_with(faults.Stall(after_reading=position))
+    with RawClient(server.address) as client:
+        send(client, head + body)
+        server.wait_for_connections()[0].wait_event("stalled")
+        [request] = server.requests
+
+        assert head + body[:on_wire] == request.raw
+        assert (PLAIN[:content], None) == (request.body_so_far, request.complete)
+        assert len(head) + on_wire == server.connections[0].bytes_received
+    assert [] == server.findings()
+
+
+@pytest.mark.parametrize("fault", [faults.HangUp, faults.Reset, faults.Stall, faults.StopReading])
+@pytest.mark.parametrize(
+    ("position", "message"),
+    [
+        (len(HEAD) + 12, HEAD + PLAIN),
+        (faults.body(12), HEAD + PLAIN),
+        (faults.content(12), HEAD + PLAIN),
+        (faults.chunk(1), HEAD + PLAIN),
+        ("trailers", HEAD + PLAIN),
+        (faults.body(37), CHUNKED_HEAD + CHUNKED),
+        (faults.content(12), CHUNKED_HEAD + CHUNKED),
+        (faults.chunk(3), CHUNKED_HEAD + CHUNKED),
+        (faults.body(1), GET.replace(b"GET", b"POST")),
+    ],
+)
+def test_beyond_the_request_it_is_unfired_and_the_reply_goes_on(server, fault, position, message):
+    server.post("/x").respond(fault=fault(after_reading=position))
+    with RawClient(server.address) as client:
+        for _ in range(2):
+            client.send(message)
+
+            assert OK == client.recv_exactly(len(OK))
+        assert ["unfired"] == [finding.kind for finding in server.findings()]
+
+
+@pytest.mark.parametrize("message", [HEAD + PLAIN, CHUNKED_HEAD + CHUNKED, GET.replace(b"GET", b"POST")])
+def test_end_is_the_end_of_the_request(server, message):
+    server.post("/x").respond_with(faults.HangUp(after_reading="end"))
+    with RawClient(server.address) as client:
+        client.send(message + GET)
+
+        assert (b"", "fin") == client.read_to_end()
+    [request] = server.requests
+
+    assert (message, True) == (request.raw, request.complete)
+    assert [] == server.findings()
+
+
+@pytest.mark.parametrize("position", [0, "head", 10])
+def test_at_the_head_the_client_that_waits_for_100_gets_none(server, position):
+    server.post("/x").respond_with(faults.HangUp(after_reading=position))
+    with RawClient(server.address) as client:
+        client.send(HEAD.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
+
+        assert (b"", "fin") == client.read_to_end()
+
+
+def test_in_the_body_the_client_that_waits_for_100_gets_it(server):
+    server.post("/x").respond_with(faults.HangUp(after_reading=faults.body(5)))
+    with RawClient(server.address) as client:
+        client.send(HEAD.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
+
+        assert b"HTTP/1.1 100 Continue\r\n\r\n" == client.recv_exactly(25)
+        client.send(PLAIN)
+
+        assert (b"", "fin") == client.read_to_end()
+    assert b"hello" == server.last_request.body_so_far
+
+
+def test_a_body_that_came_with_its_head_needs_no_100(server):
+    """As without a fault: it has begun, nobody waits (RFC 9110 section 10.1.1)."""
+    server.post("/x").respond(fault=faults.SlowReads(1_000_000))
+    with RawClient(server.address) as client:
+        client.send(HEAD.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n") + PLAIN)
+
+        assert OK == client.recv_exactly(len(OK))
+    assert server.last_request.continued_at is None
+
+
+def test_on_an_idle_connection_that_was_open_before_the_fault_was_registered(server):
+    server.get("/x").respond()
+    with RawClient(server.address) as client:
+        client.send(GET)
+        client.recv_exactly(len(OK))
+        server.post("/x").respond_with(faults.Stall(after_reading=faults.body(3)))
+        client.send(HEAD + PLAIN)
+        server.connections[0].wait_event("stalled")
+
+        assert b"hel" == server.last_request.body_so_far
+
+
+def test_the_connection_goes_on_with_exact_reading_behind_one_that_did_not_fire(server):
+    server.post("/x").respond_with(200, fault=faults.Stall(after_reading=faults.body(50)), times=1)
+    server.post("/x").respond_with(faults.Stall(after_reading=faults.body(3)))
+    with RawClient(server.address) as client:
+        client.send((HEAD + PLAIN) * 2)
+
+        assert OK == client.recv_exactly(len(OK))
+        server.connections[0].wait_event("stalled")
+
+        assert [PLAIN, b"hel"] == [request.body_so_far for request in server.requests]
+
+
+def test_behind_a_reply_that_is_slow_the_next_request_is_read_to_its_position(server):
+    gate = server.gate()
+    server.get("/x").respond(gate=gate)
+    server.post("/x").respond_with(faults.Stall(after_reading=faults.body(3)))
+    with RawClient(server.address) as client:
+        client.send(GET + HEAD + PLAIN)
+        gate.wait_reached()
+
+        assert len(GET + HEAD) == server.connections[0].bytes_received
+        gate.open()
+
+        assert OK == client.recv_exactly(len(OK))
+        server.connections[0].wait_event("stalled")
+
+        assert b"hel" == server.last_request.body_so_far
+
+
+def test_requests_of_other_routes_are_read_as_ever_meanwhile(server):
+    server.post("/x").respond_with(faults.Stall(after_reading=faults.body(3)))
+    server.get("/x").respond()
+    server.post("/y").respond()
+    with RawClient(server.address) as client:
+        client.send(GET * 3 + (CHUNKED_HEAD + CHUNKED).replace(b"/x", b"/y") + GET)
+
+        assert OK * 5 == client.recv_exactly(5 * len(OK))
+        server.clear()
+        server.get("/x").respond()
+        client.send(GET)
+
+        assert OK == client.recv_exactly(len(OK))
+
+
+def test_the_fault_in_which_the_client_leaves_is_not_met_before_its_position(server):
+    server.post("/x").respond_with(faults.HangUp(after_reading=faults.body(10)))
+    with RawClient(server.address) as client:
+        client.send(HEAD + PLAIN[:5])
+        client.shutdown()
+        client.read_to_end()
+        server.connections[0].wait_ended()
+
+        assert ["unfired"] == [finding.kind for finding in server.findings()]
+        assert (False, PLAIN[:5]) == (server.last_request.complete, server.last_request.body_so_far)
+
+
+def test_a_large_body_in_a_file_is_cut_to_the_byte(server):
+    server.post("/x").respond_with(faults.HangUp(after_reading=faults.body(3_000_001)))
+    with RawClient(server.address) as client:
+        client.send(HEAD.replace(b"11", b"4000000"))
+        client.send(b"y" * 4_000_000)
+
+        assert (b"", "fin") == client.read_to_end()
+        assert 3_000_001 == len(server.last_request.body_so_far)
+
+
+@pytest.mark.parametrize(
+    "faults_in_order",
+    [
+        (faults.SlowReads(1_000_000, size=2), faults.Stall(after_reading=faults.body(5))),
+        (faults.Stall(after_reading=faults.body(5)), faults.SlowReads(1_000_000, size=2)),
+    ],
+)
+def test_slow_reading_up_to_a_position(server, faults_in_order):
+    server.post("/x").respond(fault=faults_in_order)
+    with RawClient(server.address) as client:
+        client.send(HEAD + PLAIN)
+        server.wait_for_connections()[0].wait_event("stalled")
+
+        assert b"hello" == server.last_request.body_so_far
+    assert [] == server.findings()
+
+
+@pytest.mark.parametrize("criterion", [{"body": b"a"}, {"json": {}}, {"form": {"a": "b"}}, {"where": bool}])
+def test_together_with_a_criterion_on_the_body_it_is_refused(server, criterion):
+    route = server.post("/x", **criterion)
+    with pytest.raises(errors.UsageError, match=next(iter(criterion))) as caught:
+        route.respond(fault=faults.StopReading())
+
+    assert "faults.StopReading" in str(caught.value)
+    assert "after=" in str(caught.value)
