@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from pytest_epoll._core.timeline import Fact
     from pytest_epoll._serving.criteria import Criteria
     from pytest_epoll._serving.paths import Path
+    from pytest_epoll._serving.replies import GivenReply
     from pytest_epoll._serving.requests import Requests
 
     class HowToRoute(Criteria, total=False):
@@ -313,6 +314,24 @@ class EpollServer:
     def options(self, path: Path, **how: Unpack[HowToRoute]) -> Route:
         """`route("OPTIONS", path, ...)`."""
         return self.route("OPTIONS", path, **how)
+
+    def attempts(self, *replies: GivenReply) -> Route:
+        """Say what the 1st, 2nd, 3rd attempt of a client meets, whatever it asks for.
+
+        It is a route of the highest priority for every request: each reply is used once, the last one repeats, and one
+        that is never used is a finding. An attempt is a request: a refused or unanswered connect can't be counted.
+
+        Args:
+            *replies: as `Route.respond_with` takes them.
+
+        Returns:
+            That route, for further replies and for what came.
+
+        Raises:
+            UsageError: no reply, or `attempts()` was called before and has not been cleared.
+            UsageTypeError: something that is no reply.
+        """
+        return self.route(priority=float("inf"), optional=False).respond_with(*replies)
 
     def gate(self) -> Gate:
         """Return a gate at which replies, streams and handlers wait until the test opens it."""
