@@ -147,7 +147,7 @@ def value_test(expected: object, *, is_partial: bool = False) -> Callable[[Any],
     if isinstance(expected, Mapping):
         return _object_test(expected, is_partial=is_partial)
     if isinstance(expected, (list, tuple)):
-        tests = [value_test(item, is_partial=is_partial) for item in expected]
+        tests = [value_test(item) for item in expected]  # arrays are exact, also in `contains`
         return lambda actual: (
             isinstance(actual, (list, tuple))
             and len(actual) == len(tests)
@@ -227,7 +227,7 @@ def _differences(expected: Any, actual: object, path: str, *, is_partial: bool) 
             yield path, expected, actual
             return
         for index, (wanted, found) in enumerate(zip(expected, actual, strict=True)):
-            yield from _differences(wanted, found, f"{path}[{index}]", is_partial=is_partial)
+            yield from _differences(wanted, found, f"{path}[{index}]", is_partial=False)
     elif isinstance(expected, (Mapping, list, tuple)) or not _scalar_test(expected)(actual):
         yield path, expected, actual
 

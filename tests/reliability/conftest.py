@@ -31,7 +31,8 @@ def server(make_server):
 def run_script(tmp_path):
     """A function that runs a script in its own interpreter, warnings being errors, and returns (code, out, err)."""
 
-    def run(text, *arguments, options=("-W", "error"), timeout=60):
+    def run(text, *arguments, options=("-W", "error"), timeout=60, measured=True):
+        unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
         script = tmp_path / "script.py"
         script.write_text(text)
         done = subprocess.run(
@@ -39,7 +40,7 @@ def run_script(tmp_path):
             capture_output=True,
             text=True,
             timeout=timeout,
-            env={**os.environ, "PYTHONDEVMODE": ""},
+            env={**(os.environ if measured else unmeasured), "PYTHONDEVMODE": ""},
             check=False,
         )
         return done.returncode, done.stdout, done.stderr
