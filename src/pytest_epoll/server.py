@@ -133,6 +133,7 @@ class EpollServer:
             connection_of=lambda record: Connection(self._desk, record),
             route=self._routes.get,
             route_text=lambda index: self._routes[index]._entry.text if index in self._routes else "a forgotten route",  # noqa: SLF001
+            calls_of=lambda index: self._routes[index]._entry.calls if index in self._routes else 0,  # noqa: SLF001
             part=lambda index, how: self._barrier.part((index,), how),
             base_url=lambda: self.url,
             render=self.render,

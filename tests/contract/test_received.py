@@ -233,6 +233,19 @@ def test_a_timeout_is_a_number(server, timeout):
         server.wait_idle(timeout)
 
 
+def test_an_event_is_awaited_however_many_others_come_before(server):
+    server.get("/x").respond(content=b"ok")
+    with RawClient(server.address) as client:
+        client.send(GET)
+        client.recv_exactly(len(OK))
+        waiting = in_thread(server.connections[0].wait_event, "fin-received")
+        for _ in range(20):
+            client.send(GET)
+            client.recv_exactly(len(OK))
+
+    assert "fin-received" == waiting.result(timeout=5).kind
+
+
 # -- waits as coroutines --
 
 

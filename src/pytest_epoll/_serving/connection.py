@@ -180,20 +180,25 @@ class Connection:
 
     def _happening(self, kind: str, timeout: float) -> WaitArguments:
         checked_choice("kind", kind, timeline.KINDS)
-        return (
-            lambda: next(self._facts_of(kind), None) is not None,
-            timeout,
-            lambda: f"an event {kind!r} on {self!r}, there was none",
-        )
+        facts: list[Fact] = []
+        seen = 0  # a wait must not go through the whole record at each turn
 
-    def _facts_of(self, kind: str) -> Iterator[Fact]:
+        def has_happened() -> bool:
+            nonlocal facts, seen
+            if facts is not self._desk.journal.facts:  # the first look, or the record was cleared
+                facts, seen = self._desk.journal.facts, 0
+            new, seen = facts[seen:], len(facts)
+            return next(self._of_kind(kind, iter(new)), None) is not None
+
+        return has_happened, timeout, lambda: f"an event {kind!r} on {self!r}, there was none"
+
+    def _of_kind(self, kind: str, facts: Iterator[Fact]) -> Iterator[Fact]:
         index = self._record.index
-        facts = (fact for fact in self._desk.journal.facts if fact[1] == index)
-        return (fact for fact in timeline.expand(facts) if fact[3] == kind)
+        return (fact for fact in timeline.expand(fact for fact in facts if fact[1] == index) if fact[3] == kind)
 
     def _first_event(self, kind: str) -> Event:
         self._desk.barrier.settle()
-        return Timeline(self._desk, [next(self._facts_of(kind))])[0]
+        return Timeline(self._desk, [next(self._of_kind(kind, iter(self._desk.journal.facts)))])[0]
 
 
 class ConnectionAio:

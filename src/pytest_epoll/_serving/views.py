@@ -53,6 +53,7 @@ class Desk:
     connection_of: Callable[[ConnectionRecord], Connection]
     route: Callable[[int], object]
     route_text: Callable[[int], str]
+    calls_of: Callable[[int], int]
     part: Callable[[int, str], object]
     base_url: Callable[[], str]
     render: Callable[[Sequence[Fact]], str]
