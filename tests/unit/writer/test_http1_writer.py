@@ -1,6 +1,7 @@
 import pytest
 
 from pytest_epoll import Response
+from pytest_epoll._core.image import Part
 from pytest_epoll._serving.replies import encode
 from pytest_epoll._wire import http1_writer
 from pytest_epoll._wire.http1_writer import Asker
@@ -255,8 +256,12 @@ def test_how_a_stream_is_framed(response, asker, head, is_chunked_ends_itself_cl
 
 
 def test_a_chunk_and_the_last_one():
-    assert b"a\r\n0123456789\r\n" == http1_writer.chunk(b"0123456789")
-    assert b"0\r\n\r\n" == http1_writer.last_chunk(Response())
+    form = http1_writer.encoding(Response(stream=[]), Asker("GET", "1.1", keep_alive=True))
+    piece = http1_writer.piece(form, b"0123456789", is_event=False)
+    last = http1_writer.last_piece(Response(stream=[], trailers={"A": "b"}))
+
+    assert (b"a\r\n0123456789\r\n", (Part("chunk", 0, 3, 13, 15),)) == (piece.joined(), piece.parts)
+    assert (b"0\r\nA: b\r\n\r\n", (Part("last", 0, 3, 3, 11),)) == (last.joined(), last.parts)
 
 
 def test_an_interim_response_has_no_framing_and_does_not_count():
