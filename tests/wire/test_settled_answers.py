@@ -1,7 +1,11 @@
 """Settled answers leave by a short way, which puts the same bytes on the wire and into the record as the long one."""
 
+import re
+
 import pytest
 
+from pytest_epoll import EpollServer
+from pytest_epoll.faults import SlowReads
 from pytest_epoll.testing import RawClient
 
 PATHS = "abcaabbbb"
@@ -135,3 +139,115 @@ def test_a_send_that_took_only_a_part_is_continued_where_it_was_cut(server, room
     times = [event.at for event in server.timeline]
     assert sorted(times) == times
     assert ["send-blocked"] == [event.kind for event in server.timeline if event.kind == "send-blocked"]
+
+
+ROUTES = {
+    "plain": lambda server: server.get("/a").respond(content=b"a"),
+    "any method": lambda server: server.route("*", "/a").respond(201),
+    "template": lambda server: server.get("/{name}").respond(content=b"a"),
+    "pattern": lambda server: server.get(re.compile("/.")).respond(content=b"a"),
+    "criterion": lambda server: server.get("/a", headers={"Host": "t"}).respond(content=b"a"),
+    "criterion that does not hold": lambda server: (
+        server.get("/a", query={"x": "1"}, optional=True).respond(404),
+        server.get("/a").respond(content=b"a"),
+    ),
+    "several replies": lambda server: server.get("/a").respond(503).respond(429, times=1).respond(200),
+    "used up": lambda server: (server.get("/a").respond(404, times=1), server.get("/a", priority=-1).respond(200)),
+    "closes": lambda server: server.get("/a").respond(200, headers={"Connection": "close"}),
+    "streams": lambda server: server.get("/a").respond(stream=[b"a", b"b"]),
+    "large": lambda server: server.get("/a").respond(content=b"y" * 100_000),
+    "handler": lambda server: server.get("/a").respond_with(lambda _: 204),
+    "none": lambda server: server.get("/b", optional=True).respond(204),
+}
+
+
+def ask_four_times(server):
+    with RawClient(server.address) as client:
+        client.send(get("a"))
+        server.wait_for_requests(1)
+        for number in range(1, 4):
+            if server.connections[0].is_open:
+                client.send(get("a"))
+                server.wait_for_requests(number + 1)
+        client.shutdown()
+        return client.read_to_end()
+
+
+@pytest.mark.parametrize("is_gauging", [False, True], ids=["", "beside a fault that acts on reading"])
+@pytest.mark.parametrize("routes", ROUTES.values(), ids=ROUTES)
+def test_new_requests_leave_the_same_record_whether_they_settle_or_not(routes, is_gauging):
+    stories = []
+    for may_settle in (True, False):
+        with EpollServer() as server:
+            server._router.may_settle = may_settle
+            if is_gauging:
+                server.get("/slow", optional=True).respond(fault=SlowReads(10_000))
+            routes(server)
+            answer = ask_four_times(server)
+            server.connections[0].wait_ended()
+            told, requests, sent = story(server)
+            calls = [entry.calls for entry in server._router.routes]
+            findings = [finding.kind for finding in server.findings()]
+            stories.append((answer, sorted(map(repr, told)), requests, sent, calls, findings))
+
+    assert stories[1] == stories[0]
+
+
+def test_an_answer_that_leaves_the_short_way_at_first_sight_is_settled_for_the_next(server):
+    server.get("/a").respond(content=b"a")
+    with RawClient(server.address) as client:
+        client.send(get("a") * 2)
+        client.recv_exactly(2 * len(ok("a")))
+
+        assert 2 == len(server.requests)
+        assert [get("a")] == list(server._router.settled)
+        assert ["exchange", "exchange"] == [fact[3] for fact in server._journal.facts if fact[2] >= 0]
+
+
+@pytest.mark.parametrize("data", [get("a")[:-1], get("a")[:-2] + b"X: y\r\n", b"\r\n\r\n"])
+def test_what_is_no_whole_head_goes_the_long_way(server, data):
+    server.get("/a", optional=True).respond(content=b"a")
+    with RawClient(server.address) as client:
+        client.send(data)
+        client.shutdown()
+        client.read_to_end()
+
+    assert {} == server._router.settled
+
+
+def test_a_head_beyond_the_limit_is_refused_even_if_it_is_whole(trigger_mode):
+    with EpollServer(edge_triggered=trigger_mode == "edge", max_head_size=100) as server:
+        server.get("/a", optional=True).respond(content=b"a")
+        with RawClient(server.address) as client:
+            client.send(get("a")[:-2] + b"X: %s\r\n\r\n" % (b"y" * 100))
+
+            assert client.recv().startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_body_that_came_with_its_head_leaves_the_same_record_as_one_that_came_behind_it(server):
+    server.post("/a").respond(content=b"a")
+    data = b"POST /a HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\nhello"
+    stories = []
+    for pieces in ([data], [data[:-5], data[-5:]], [data[:-2], data[-2:]]):
+        with RawClient(server.address) as client:
+            client.send(pieces[0])
+            for piece in pieces[1:]:
+                server.connections[-1].wait_event("head")
+                client.send(piece)
+            client.recv_exactly(len(ok("a")))
+        server.connections[-1].wait_ended()
+        stories.append(story(server))
+
+    assert [stories[0]] * 3 == stories
+    assert b"hello" == server.requests[0].body
+
+
+@pytest.mark.parametrize("behind", [b"", get("a")])
+def test_a_body_in_the_read_of_its_head_is_answered_in_its_turn(server, behind):
+    server.get("/a").respond(content=b"a")
+    server.post("/b").respond(content=b"b")
+    server.get("/c").respond(content=b"c", delay=0.01)
+    post = b"POST /b HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\nhello"
+    expected = ok("a") + ok("c") + ok("b") * 2 + ok("a") * bool(behind)
+
+    assert expected == exchange(server, get("a") + get("c") + post * 2 + behind, expected)

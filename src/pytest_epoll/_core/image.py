@@ -44,7 +44,19 @@ class Image:
         rest: the images that follow, None while nobody knows them; of the first image of a reply.
     """
 
-    __slots__ = ("_parts", "body", "head", "head_size", "is_event", "is_interim", "offset", "rest", "size", "whole")
+    __slots__ = (
+        "_joined",
+        "_parts",
+        "body",
+        "head",
+        "head_size",
+        "is_event",
+        "is_interim",
+        "offset",
+        "rest",
+        "size",
+        "whole",
+    )
 
     def __init__(
         self,
@@ -66,6 +78,7 @@ class Image:
         self.whole = self
         self.offset = 0  # in the whole
         self._parts = parts
+        self._joined: bytes | None = None
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -103,5 +116,7 @@ class Image:
         return part
 
     def joined(self) -> bytes:
-        """Return all of it in one piece."""
-        return self.head + self.body if self.body else self.head
+        """Return all of it in one piece, always the same."""
+        if self._joined is None:
+            self._joined = self.head + self.body if self.body else self.head
+        return self._joined

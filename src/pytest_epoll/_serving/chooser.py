@@ -58,7 +58,7 @@ def _note(context: Context, exchange: Exchange, reply: Reply) -> None:
     record = exchange.record
     size = 0
     if reply.is_whole:
-        image = reply.image(record.head)
+        image, _ = reply.encoded(record.head)
         size, exchange.head_size = image.size, image.head_size
     record.status = reply.status or None
     if record.route is not None:

@@ -61,7 +61,7 @@ class Intake:
             record.content_size = self.reader.content_size
             self._keep(record, data[start:end])  # all of it is no copy
             start = end
-            self._progress(exchange, at_ns, has_more=start < len(data))
+            self._progress(exchange, at_ns, len(data) - start)
         if start < len(data):
             self._discard(data[start:])
 
@@ -111,8 +111,8 @@ class Intake:
         self.current = Exchange(self._context.journal, record)
         return self.current
 
-    def _progress(self, exchange: Exchange, at_ns: int, *, has_more: bool) -> None:
-        """Look at what the reader has made of the last bytes."""
+    def _progress(self, exchange: Exchange, at_ns: int, left: int) -> None:
+        """Look at what the reader has made of the last bytes; so many are left of what was received with them."""
         reader = self.reader
         record = exchange.record
         state = reader.state
@@ -123,7 +123,7 @@ class Intake:
             record.head = reader.head
             self._list(exchange, at_ns)
         head_size = 0 if record.head is None else len(record.head.raw)
-        if record.body_started_ns is None and (record.raw_size > head_size > 0 or (has_more and state == BODY)):
+        if record.body_started_ns is None and (record.raw_size > head_size > 0 or (left and state == BODY)):
             # Also if the body lies behind the head in the same bytes: it has begun, nobody wants a 100 for it.
             record.body_started_ns = at_ns
             self._transport.read_size = limits.BODY_READ_SIZE
@@ -133,8 +133,14 @@ class Intake:
             record.raw_trailers = reader.raw_trailers
             reader.next()
             self._end(exchange, at_ns, None)
-        elif is_new:
+        elif is_new and not self._ends_within(left):
             self._listener.request_listed(exchange)
+
+    def _ends_within(self, left: int) -> bool:
+        """Whether the whole request is there and nobody has to know its head before."""
+        reader, router = self.reader, self._context.router
+        is_whole = reader.walker is None and reader.body_left <= left
+        return is_whole and not (router.has_early or router.has_unrecorded)
 
     def _refuse(self, exchange: Exchange, at_ns: int) -> None:
         """Answer a malformed request; what stands behind it is never answered (RFC 9112 section 2.2)."""

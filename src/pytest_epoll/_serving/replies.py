@@ -15,7 +15,6 @@ from pytest_epoll._core.score import is_fault
 from pytest_epoll._wire import http1_writer
 from pytest_epoll._wire.http1_writer import Asker
 from pytest_epoll.errors import UsageError, UsageTypeError
-from pytest_epoll.faults import Fault
 from pytest_epoll.faults._positions import refuse_impossible
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_epoll._serving.gate import Gate
     from pytest_epoll._serving.request import Request
     from pytest_epoll._wire.http1_writer import Encoding
+    from pytest_epoll.faults import Fault
 
 Handler: TypeAlias = "Callable[[Request], Any]"
 GivenReply: TypeAlias = "int | Response | Fault | Handler"
@@ -36,6 +36,8 @@ class Reply:
 
     __slots__ = (
         "_images",
+        "_last",
+        "_last_head",
         "delay_ns",
         "faults",
         "gate",
@@ -78,6 +80,8 @@ class Reply:
         self.is_whole = handler is None and response.score is None  # its bytes are known beforehand: one image
         self.is_plain = self.is_whole and not (faults or delay_ns or gate is not None or response.informational)
         self._images: dict[Asker, tuple[Image, bool]] = {}
+        self._last_head: Head | None = None
+        self._last: tuple[Image, bool]
 
     @property
     def status(self) -> int:
@@ -91,20 +95,18 @@ class Reply:
             return f"handler {match.show(self.handler)} of {self.location}"
         return f"{self.response.score!r} of {self.location}"
 
-    def image(self, head: Head | None) -> Image:
-        """Return the bytes of a whole reply to a request with that head (None: an unreadable one)."""
-        return self._encoded(head)[0]
+    def encoded(self, head: Head | None) -> tuple[Image, bool]:
+        """Return the bytes of a whole reply to a request with that head, and whether the connection ends with it.
 
-    def closes(self, head: Head | None) -> bool:
-        """Whether the connection ends with this whole reply."""
-        return self._encoded(head)[1]
-
-    def _encoded(self, head: Head | None) -> tuple[Image, bool]:
-        """Return image and whether it closes; encoded once a kind of request."""
+        Encoded once a kind of request; `head` is None for one that can't be read.
+        """
+        if head is not None and head is self._last_head:
+            return self._last  # a request asks several times
         asker = asker_of(head)
         encoded = self._images.get(asker)
         if encoded is None:
             encoded = self._images[asker] = encode(self.response, asker)
+        self._last_head, self._last = head, encoded
         return encoded
 
 
@@ -149,7 +151,7 @@ def asker_of(head: Head | None) -> Asker:
 # -- what callers give --
 
 
-def as_reply(given: object, **how: Any) -> Reply:
+def as_reply(given: Any, **how: Any) -> Reply:
     """Return an entry of a route's list from what a caller gave.
 
     Raises:
@@ -163,7 +165,7 @@ def as_reply(given: object, **how: Any) -> Reply:
         return Reply(given, **how)
     if isinstance(given, int) and not isinstance(given, bool):
         return Reply(Response(given), **how)
-    if isinstance(given, Fault) and is_fault(given):
+    if is_fault(given):
         _refuse_dependent(given)
         how["faults"] = (given, *how.get("faults", ()))
         return Reply(Response(), **how)

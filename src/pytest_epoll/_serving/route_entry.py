@@ -97,6 +97,7 @@ class RouteEntry:
         "body_holds",
         "calls",
         "cursor",
+        "has_checks",
         "head_holds",
         "identity",
         "index",
@@ -127,6 +128,7 @@ class RouteEntry:
         self.head_holds = pattern.head_holds
         self.body_holds = pattern.body_holds
         self.body_checks = pattern.body_checks
+        self.has_checks = bool(pattern.head_checks or pattern.body_checks)  # whether method and path are not enough
         self.location = location
         self.priority = priority
         self.record_body = record_body

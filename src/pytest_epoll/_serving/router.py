@@ -200,15 +200,17 @@ class Router:
         if head is None:
             return None
         epoch = self._epoch
-        facets = Facets(self.view(record))
+        facets: Facets | None = None
         is_plain = True  # whether the same head would come here again
         for entry, takes_path in self.candidates(record, head):
             if not takes_path:
                 is_plain = is_plain and entry.path.is_plain
                 continue
             is_plain = is_plain and entry.is_plain
-            if not (entry.head_holds(facets) and entry.body_holds(facets)):
-                continue
+            if entry.has_checks:
+                facets = facets or Facets(self.view(record))
+                if not (entry.head_holds(facets) and entry.body_holds(facets)):
+                    continue
             entry.is_used = True
             reply = entry.next_reply()
             if reply is not None:
@@ -217,6 +219,24 @@ class Router:
                 if is_plain and record.path_params is None:
                     self._settle(epoch, entry, reply, head)
                 return entry, reply
+        return None
+
+    def settle(self, head: Head) -> Answer | None:
+        """Settle the answer to a head, and use nothing up; None if it depends on more than method and path."""
+        epoch = self._epoch
+        path = paths.subject(head)
+        for entry in self._lookup(path):
+            if not entry.takes_method(head.method):
+                continue
+            captures = entry.path.match(path)
+            if captures is None and entry.path.is_plain:
+                continue
+            if captures or entry.has_checks or not entry.path.is_plain:
+                return None
+            entry.is_used = True
+            reply = entry.next_reply()
+            if reply is not None:
+                return self._settle(epoch, entry, reply, head)
         return None
 
     def choose_early(self, record: RequestRecord, head: Head) -> tuple[RouteEntry, Reply] | None:
@@ -237,18 +257,20 @@ class Router:
         record.path_params = captures or None
         return entry, reply
 
-    def _settle(self, epoch: int, entry: RouteEntry, reply: Reply, head: Head) -> None:
-        if not (self.may_settle and reply.is_plain and entry.repeats(reply)) or head.has_body or reply.closes(head):
-            return
-        image = reply.image(head)
-        if image.size > limits.SMALL_BODY:
-            return
+    def _settle(self, epoch: int, entry: RouteEntry, reply: Reply, head: Head) -> Answer | None:
+        if not (self.may_settle and reply.is_plain and entry.repeats(reply)) or head.has_body:
+            return None
+        image, closes = reply.encoded(head)
+        if closes or image.size > limits.SMALL_BODY:
+            return None
+        answer = Answer(head.raw, image.joined(), entry, reply)
         with self._lock:
             if epoch != self._epoch:
-                return
+                return None
             if len(self.settled) >= limits.HEADS_REMEMBERED:
                 self.settled.clear()
-            self.settled[head.raw] = Answer(head.raw, image.joined(), entry, reply)
+            self.settled[head.raw] = answer
+        return answer
 
 
 def _precedence(entry: RouteEntry) -> tuple[float, bool, int]:

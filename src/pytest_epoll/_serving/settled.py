@@ -10,32 +10,44 @@ from typing import TYPE_CHECKING
 
 from pytest_epoll._core import clock, limits, timeline
 from pytest_epoll._serving.exchange import Exchange
+from pytest_epoll._wire.http1_reader import whole_head
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from pytest_epoll._core.timeline import Fact
     from pytest_epoll._eventloop.transport import Transport
+    from pytest_epoll._serving.context import Reading
     from pytest_epoll._serving.journal import Journal
-    from pytest_epoll._serving.router import Answer
+    from pytest_epoll._serving.router import Answer, Router
 
 
-def find_settled(settled: Mapping[bytes, Answer], data: bytes) -> list[Answer]:
-    """Return the answers to the settled requests at the beginning of a read.
+def find_settled(router: Router, reading: Reading, data: bytes) -> list[Answer]:
+    """Return the answers to the requests at the beginning of a read that are settled, or can be from here.
 
     A settled request is a head and nothing else, so it ends at its blank line. What they are joined to is not much
     larger than what is sent at once anyway.
     """
+    settled = router.settled
     answers: list[Answer] = []
     size = start = 0
     while size < limits.BODY_READ_SIZE and (end := data.find(b"\r\n\r\n", start) + 4) >= 4:  # noqa: PLR2004 - find() + 4
-        answer = settled.get(data[start:end])
+        raw = data[start:end]
+        answer = settled.get(raw) or _settle(router, reading, raw)
         if answer is None:
             break
         answers.append(answer)
         size += len(answer.image)
         start = end
     return answers
+
+
+def _settle(router: Router, reading: Reading, raw: bytes) -> Answer | None:
+    """Settle the answer to a new head and return it; None if that can't be, or only on the long way."""
+    if len(raw) > reading.max_head_size or raw[:1] == b"\r":  # an empty line
+        return None
+    head = whole_head(reading.heads, raw)
+    return None if head is None or head.has_body else router.settle(head)
 
 
 def answer_pipelined(journal: Journal, transport: Transport, answers: list[Answer]) -> tuple[int, bool]:

@@ -216,16 +216,9 @@ class RequestReader:
         size = end - start
         if end < 4 or size > self._max_head_size or data[start] == 0x0D:  # noqa: PLR2004 - find() + 4; an empty line
             return 0
-        raw = data[start:end]
-        head = self._heads.get(raw)
+        head = whole_head(self._heads, data[start:end])
         if head is None:
-            head = _read_head(raw)
-            if head is None:
-                return 0  # it is read once more, slowly, to say what is wrong with it
-            if size <= _REMEMBERED_SIZE:
-                if len(self._heads) >= HEADS_REMEMBERED:
-                    self._heads.clear()
-                self._heads[raw] = head
+            return 0  # it is read once more, slowly, to say what is wrong with it
         self._begin_body(head)
         return end
 
@@ -386,6 +379,18 @@ class RequestReader:
     def _fail(self, status: int, reason: str, token: str | None = None) -> None:
         self.state = FAILED
         self.failure = Failure(status, reason, token)
+
+
+def whole_head(heads: dict[bytes, Head], raw: bytes) -> Head | None:
+    """Return the value of a head, which is remembered among the others, or None if anything is wrong with it."""
+    head = heads.get(raw)
+    if head is None:
+        head = _read_head(raw)
+        if head is not None and len(raw) <= _REMEMBERED_SIZE:
+            if len(heads) >= HEADS_REMEMBERED:
+                heads.clear()
+            heads[raw] = head
+    return head
 
 
 def _read_head(raw: bytes) -> Head | None:
