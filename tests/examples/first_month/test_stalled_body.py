@@ -1,7 +1,6 @@
 """A body that stalls: the read timeout has to fire, and the connection must not be used again."""
 
 import httpx
-import pytest
 
 from pytest_epoll import faults
 
