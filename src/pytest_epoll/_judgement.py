@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import warnings
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pluggy
 import pytest
 
 from pytest_epoll._reporting import client_checks, near_miss, timeline_text, wire_note
@@ -36,12 +38,12 @@ from pytest_epoll.server import EpollServer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import pluggy
-
     from pytest_epoll._core.finding import Finding
     from pytest_epoll._core.timeline import Fact
+    from pytest_epoll._serving.hooks import Hooks
 
 _PACKAGE = str(Path(__file__).parent) + "/"
+_PLUGGY = str(Path(pluggy.__file__).parent) + "/"
 
 _LATE_KINDS = frozenset(("unmatched", "handler-error"))
 """What still fails a test when it happens after the verdict; unused routes are judged once."""
@@ -83,11 +85,12 @@ def serve(request: pytest.FixtureRequest) -> Iterator[Callable[..., EpollServer]
     __tracebackhide__ = True
     docket = _docket_of(request.node)
     defaults = _keywords(request)
-    hook = request.config.hook
+    hook = request.node.ihook  # of the conftests above this test, and of plugins
     with ExitStack() as stack:
 
         def make(**keywords: object) -> EpollServer:
             server = EpollServer(**{**defaults, **keywords})  # type: ignore[arg-type]  # it checks what it is given
+            server._hooks = _implemented(hook, server)  # noqa: SLF001 - not before the start, and by nobody else
             _configure(hook, server)
             docket.servers.append(server.start())
             stack.callback(hook.pytest_epoll_stopped, server=server)
@@ -173,7 +176,7 @@ def add_sections(item: pytest.Item, report: pytest.TestReport) -> None:
     limit = 0 if mode == "full" else int(item.config.getini("epoll_trace_lines"))
     for server, facts in _traffic(docket) if mode != "off" else ():
         lines = server.render(facts).splitlines()
-        item.config.hook.pytest_epoll_report(server=server, lines=lines)
+        item.ihook.pytest_epoll_report(server=server, lines=lines)
         title = timeline_text.title(facts)
         shown = timeline_text.shorten(lines, limit) + [f"client: {line}" for line in client_checks.describe(facts)]
         if _is_coloured(item.config):
@@ -218,6 +221,43 @@ def _configure(hook: pluggy.HookRelay, server: EpollServer) -> None:
     finally:
         if was_in_body:
             phases.begin_body()
+
+
+def _implemented(hook: pluggy.HookRelay, server: EpollServer) -> Hooks:
+    """Return as plain callables what somebody implements of the hooks that a request can meet."""
+    hooks = server._hooks  # noqa: SLF001 - what `serve` is about to replace
+    if hook.pytest_epoll_unmatched.get_hookimpls():
+        ask = _without_pluggy(hook.pytest_epoll_unmatched)
+        hooks = replace(hooks, unmatched=lambda request: ask(server=server, request=request))
+    if hook.pytest_epoll_request.get_hookimpls():
+        tell = _without_pluggy(hook.pytest_epoll_request)
+        hooks = replace(hooks, request=lambda request: tell(server=server, request=request))
+    if hook.pytest_epoll_fault_fired.get_hookimpls():
+        connection = server._desk.connection  # noqa: SLF001 - by its index on record, not by its place in a snapshot
+        note = _without_pluggy(hook.pytest_epoll_fault_fired)
+        hooks = replace(
+            hooks, fault_fired=lambda fault, index: note(server=server, fault=fault, connection=connection(index))
+        )
+    return hooks
+
+
+def _without_pluggy(hook: pluggy.HookCaller) -> Callable[..., object]:
+    """Return a call of a hook; the traceback of what it raises begins where the hook does."""
+
+    def call(**arguments: object) -> object:
+        try:
+            return hook(**arguments)
+        except BaseException as error:  # noqa: BLE001 - it is raised again
+            begin = error.__traceback__
+            while begin is not None and _is_in_between(begin.tb_frame.f_code.co_filename):
+                begin = begin.tb_next
+            raise error.with_traceback(begin) from error.__cause__
+
+    return call
+
+
+def _is_in_between(path: str) -> bool:
+    return path.startswith((_PACKAGE, _PLUGGY))
 
 
 def _stop(docket: Docket, server: EpollServer) -> None:

@@ -30,6 +30,7 @@ from pytest_epoll._serving.connection import Connection
 from pytest_epoll._serving.context import Reading
 from pytest_epoll._serving.engine import Engine
 from pytest_epoll._serving.gate import Gate
+from pytest_epoll._serving.hooks import Hooks
 from pytest_epoll._serving.journal import Journal
 from pytest_epoll._serving.request import Request
 from pytest_epoll._serving.route_entry import Pattern, RouteEntry
@@ -140,6 +141,7 @@ class EpollServer:
         )
         self._received = Received(self._desk)
         self._router = Router(viewer(weakref.ref(self)))
+        self._hooks = Hooks(explainer(self._router))  # the plugin replaces them before the start
 
     # -- life --
 
@@ -155,6 +157,7 @@ class EpollServer:
         self._barrier.refuse_in_fork()
         if self._barrier.engine is None:
             clock.start_epoch()
+            self._router.may_settle = self._hooks.request is None
             host, port = self._address or self._asked_address
             sock = open_listening_socket(host, port, backlog=self._backlog, nodelay=self._nodelay)
             self._barrier.engine = Engine(
@@ -162,7 +165,7 @@ class EpollServer:
                 journal=self._journal,
                 router=self._router,
                 reading=self._reading,
-                explain_unmatched=explainer(self._router),
+                hooks=self._hooks,
                 poller=self._poller,
                 edge_triggered=self._edge_triggered,
             )

@@ -299,6 +299,18 @@ def test_a_predicate_may_register_and_look_but_not_block(server, where):
     assert 1 in seen
 
 
+@pytest.mark.parametrize("outcome", [pytest.fail, pytest.skip])
+def test_a_predicate_that_ends_its_test_is_a_finding_and_ends_no_server(outcome):
+    """What they raise is no `Exception`."""
+    with EpollServer() as server:
+        server.get(lambda path: outcome("now"), optional=True).respond(200)
+
+        answer, _ = ask(server)
+
+        assert answer.startswith(b"HTTP/1.1 500 ")
+        assert ["handler-error"] == kinds(server)
+
+
 @pytest.mark.parametrize("where", ["where", "query", "path", "json", "equal"])
 def test_a_predicate_that_raises_is_answered_500_and_a_finding(server, where):
     class Unequal:

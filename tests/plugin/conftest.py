@@ -18,6 +18,9 @@ def ask(server, path="/x", method="GET"):
         return client.recv().partition(b"\\r\\n")[0]
 '''
 
+UNWANTED = ("randomly", "cacheprovider", "hypothesispytest", "rerunfailures", "socket")
+"""Plugins that these runs do without: the last but one leaves a socket behind, the last one blocks them."""
+
 INI = """
 [pytest]
 asyncio_default_fixture_loop_scope = function
@@ -35,6 +38,7 @@ def run(pytester):
         pytester.makeconftest(conftest)
         pytester.makepyfile(test_it="import pytest\nfrom peer import ask\nfrom pytest_epoll import *\n\n" + source)
         start = pytester.runpytest_subprocess if subprocess else pytester.runpytest_inprocess
-        return start("-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments)
+        without = [] if subprocess else [f"-pno:{name}" for name in UNWANTED]
+        return start(*without, *arguments)
 
     return run

@@ -131,10 +131,11 @@ class Drain:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Write a fact into the timeline."""
+    """Write a fact into the timeline, and then tell who wants to hear of it."""
 
     kind: str
     detail: object = None
+    then: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

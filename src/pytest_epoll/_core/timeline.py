@@ -33,6 +33,7 @@ HEAD = "head"  # size of the head; detail: the head's first bytes
 BODY = "body"  # size of the body as on the wire, framing included
 REQUEST_ENDED = "request-ended"  # size of the whole message; detail: None if complete, else the reason in words
 MATCHED = "matched"  # size of the reply that is due, if it is known; detail: (route, reply number, of how many, status)
+ASKED = "asked"  # no route wants it, so a hook is asked; detail: its name
 UNMATCHED = "unmatched"  # detail: None, or the closest route in words
 REFUSED = "refused"  # detail: the reason in words
 CONTINUE_SENT = "continue-sent"

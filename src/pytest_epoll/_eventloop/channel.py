@@ -294,6 +294,8 @@ class Channel:
 
     def _take_note(self, act: acts.Note) -> bool:
         self._note(act.kind, detail=act.detail)
+        if act.then is not None:
+            act.then()
         return True
 
     def _pending(self, act: acts.Pending) -> bool:

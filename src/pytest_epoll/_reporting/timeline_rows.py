@@ -283,6 +283,7 @@ _LINES: dict[str, Callable[[str, int, Any], tuple[str, str, str] | None]] = {
     timeline.REQUEST_ENDED: lambda _k, size, detail: (
         None if detail is None else ("!", f"broken off: {printable(detail)}", f"{count(size, 'byte')} received")
     ),
+    timeline.ASKED: lambda _k, _s, detail: (" ", f"asked {detail}", "no route wants it"),
     timeline.UNMATCHED: lambda _k, _s, detail: ("!", "unmatched, answered 501", detail or "no route wants it"),
     timeline.REFUSED: _refused,
     timeline.CONTINUE_SENT: lambda *_: ("<", "HTTP/1.1 100 Continue", "interim"),

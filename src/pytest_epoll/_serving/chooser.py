@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_epoll._serving.context import Context
     from pytest_epoll._serving.exchange import Exchange
+    from pytest_epoll._serving.request import Request
     from pytest_epoll._serving.router import Router
 
 T = TypeVar("T")
@@ -35,7 +36,8 @@ def choose(context: Context, exchange: Exchange) -> Reply:
             route, reply = chosen
             record.route = route.index
         elif reply is None:
-            reply = _refuse_unmatched(context, exchange)
+            hook = context.hooks.unmatched
+            reply = _refuse_unmatched(context, exchange) if hook is None else _ask_hook(context, exchange, hook)
     _note(context, exchange, reply)
     return reply
 
@@ -72,6 +74,8 @@ def must_be_refused(context: Context, exchange: Exchange) -> bool:
     head = record.head
     if head is None or not head.expects_continue or record.body_started_ns is not None:
         return False  # it does not wait, or no longer
+    if context.hooks.unmatched is not None:
+        return False  # the hook sees whole requests
     return _ask(context, exchange, lambda router: router.could_match(record, head)) is False
 
 
@@ -86,7 +90,7 @@ def _ask(context: Context, exchange: Exchange, question: Callable[[Router], T]) 
     """Return the router's answer, or None if what it called raised."""
     try:
         return question(context.router)
-    except Exception as error:  # noqa: BLE001 - what the test's own code raises is the test's to see
+    except BaseException as error:  # noqa: BLE001 - what the test's own code raises, pytest.fail() included
         asked = context.router.asked
         what = "a predicate" if asked is None else f"a predicate of {asked.text}, {asked.location},"
         context.calls.fails(what, exchange.record, error)
@@ -96,7 +100,14 @@ def _ask(context: Context, exchange: Exchange, question: Callable[[Router], T]) 
 
 def _refuse_unmatched(context: Context, exchange: Exchange) -> Reply:
     record = exchange.record
-    text = context.explain_unmatched(record)
+    text = context.hooks.explain_unmatched(record)
     context.journal.unmatched.append((record, text))
     context.journal.note(clock.now_ns(), record, timeline.UNMATCHED, 0, text.strip().partition("\n")[0].rstrip(":"))
     return Reply(http1_writer.unmatched(text, closes=record.complete is None))
+
+
+def _ask_hook(context: Context, exchange: Exchange, hook: Callable[[Request], object]) -> Reply:
+    """Let the hook answer as a handler would; a request that it leaves alone is unmatched after all."""
+    context.journal.note(clock.now_ns(), exchange.record, timeline.ASKED, 0, "pytest_epoll_unmatched")
+    exchange.otherwise = lambda: _refuse_unmatched(context, exchange).response
+    return Reply(Response(), handler=hook)

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pytest_epoll._core.messages import RequestRecord
     from pytest_epoll._core.request_head import Head
     from pytest_epoll._eventloop.loop import Loop
     from pytest_epoll._eventloop.probes import PeerProbe
     from pytest_epoll._serving.calls import Calls
+    from pytest_epoll._serving.hooks import Hooks
     from pytest_epoll._serving.journal import Journal
     from pytest_epoll._serving.router import Router
 
@@ -36,4 +34,4 @@ class Context:
     router: Router
     calls: Calls
     reading: Reading
-    explain_unmatched: Callable[[RequestRecord], str]
+    hooks: Hooks

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import FrameType
 
-    from pytest_epoll._core.messages import RequestRecord
+    from pytest_epoll._serving.hooks import Hooks
     from pytest_epoll._serving.journal import Journal
     from pytest_epoll._serving.router import Router
 
@@ -63,7 +63,7 @@ class Engine:
         journal: Journal,
         router: Router,
         reading: Reading,
-        explain_unmatched: Callable[[RequestRecord], str],
+        hooks: Hooks,
         poller: str,
         edge_triggered: bool,
     ) -> None:
@@ -85,7 +85,7 @@ class Engine:
                 router=router,
                 calls=Calls(self.loop, self._workers, journal),
                 reading=reading,
-                explain_unmatched=explain_unmatched,
+                hooks=hooks,
             )
             self._start()
         except BaseException:

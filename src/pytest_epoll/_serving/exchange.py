@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from pytest_epoll._core.response import Response
 from pytest_epoll._core.score import is_fault, is_gate
 from pytest_epoll._serving.async_home import find_home
 from pytest_epoll._serving.calls import NOTHING_YET, THE_END
+from pytest_epoll._serving.hooks import tell_of_fault
 from pytest_epoll._serving.mishaps import describe
 from pytest_epoll._serving.replies import as_response, asker_of, encode, form_of
 from pytest_epoll._wire import http1_writer
@@ -37,17 +39,17 @@ if TYPE_CHECKING:
 
     from pytest_epoll._core.acts import Acts
     from pytest_epoll._core.messages import RequestRecord
-    from pytest_epoll._serving.calls import Calls, Feed
+    from pytest_epoll._serving.calls import Feed
+    from pytest_epoll._serving.context import Context
     from pytest_epoll._serving.journal import Journal
     from pytest_epoll._serving.replies import Reply
-    from pytest_epoll._serving.request import Request
     from pytest_epoll._wire.http1_writer import Encoding
 
 
 class Exchange:
     """A request that is being read or answered. Loop thread only."""
 
-    __slots__ = ("_journal", "early", "head_size", "is_listed", "record", "refusal")
+    __slots__ = ("_journal", "early", "head_size", "is_listed", "otherwise", "record", "refusal")
 
     def __init__(self, journal: Journal, record: RequestRecord) -> None:
         self._journal = journal
@@ -56,6 +58,7 @@ class Exchange:
         self.head_size = 0  # of the answer; what is sent beyond it counts as its body
         self.early: Reply | None = None  # the answer, chosen at the head, that acts while the request is read
         self.refusal: Reply | None = None  # the answer to a request that can't be routed
+        self.otherwise: Callable[[], Response] | None = None  # the answer if a handler may return None, and does
 
     def note_sent(self, views: list[memoryview]) -> None:
         """Note bytes of the answer that the kernel has accepted."""
@@ -90,15 +93,13 @@ def request_acts(answer: Callable[[], Acts]) -> Acts:
 class Performance:
     """A reply that takes more than one send: what it does on the wire, step by step."""
 
-    __slots__ = ("_asker", "_calls", "_exchange", "_places", "_reply", "_view")
+    __slots__ = ("_asker", "_calls", "_context", "_exchange", "_places", "_reply")
 
-    def __init__(
-        self, exchange: Exchange, reply: Reply, calls: Calls, view: Callable[[RequestRecord], Request]
-    ) -> None:
+    def __init__(self, exchange: Exchange, reply: Reply, context: Context) -> None:
         self._exchange = exchange
         self._reply = reply
-        self._calls = calls
-        self._view = view
+        self._context = context
+        self._calls = context.calls
         self._asker = asker_of(exchange.record.head)
         self._places = 0  # of faults in the order in which they are met; it tells them apart in the record
 
@@ -119,7 +120,8 @@ class Performance:
     def _noting(self, fault: Any, stream: Acts) -> Acts:
         identity = (self._exchange.record.route or 0, self._reply.number, self._places, repr(fault))
         self._places += 1
-        return noting(fault.through(stream), fault, identity)
+        then = partial(tell_of_fault, self._context, self._exchange.record, fault)
+        return noting(fault.through(stream), fault, identity, then)
 
     @staticmethod
     def _before_the_head(reply: Reply) -> Acts:
@@ -131,18 +133,23 @@ class Performance:
         """Call the handler, then do what it says."""
         reply, record = self._reply, self._exchange.record
         assert reply.handler is not None
-        call = self._calls.call(reply.what, record, reply.handler, self._view(record), reply.home or find_home())
+        call = self._calls.call(
+            reply.what, record, reply.handler, self._context.router.view(record), reply.home or find_home()
+        )
         while not call.is_done:
             yield Pending(call.when_done)
         response = self._response_of(call.error, call.result)
         yield from self._shaped(self._responding(response, _after(response.delay_ns, before)), response.faults)
 
     def _response_of(self, error: BaseException | None, result: object) -> Response:
+        exchange = self._exchange
         if error is None:
             try:
+                if result is None and exchange.otherwise is not None:
+                    return exchange.otherwise()
                 return as_response(result)
             except (TypeError, ValueError) as raised:
-                self._calls.fails(self._reply.what, self._exchange.record, raised)
+                self._calls.fails(self._reply.what, exchange.record, raised)
                 error = raised
         return Response(500, text=f"{self._reply.what} raised {describe(error)}\n")
 
@@ -249,15 +256,17 @@ def _breaking_off(form: Encoding) -> Acts:
         yield SendRst()
 
 
-def noting(stream: Acts, fault: object, identity: tuple[int, int, int, str]) -> Acts:
-    """Write down that a fault is armed, and turn its `Fired` into a fact that says which one it was."""
+def noting(
+    stream: Acts, fault: object, identity: tuple[int, int, int, str], then: Callable[[], object] | None = None
+) -> Acts:
+    """Write down that a fault is armed, and turn its `Fired` into a fact that says which one it was, and `then`."""
+    fired = Note(timeline.FAULT, identity, then)
     try:
         yield Note(timeline.ARMED, identity)
         for act in stream:
             if isinstance(act, Fired) and act.fault is fault:
-                yield Note(timeline.FAULT, identity)
+                yield fired
             elif isinstance(act, ReadTo) and act.instead is not None:
-                fired = Note(timeline.FAULT, identity)
                 instead = tuple(fired if isinstance(one, Fired) and one.fault is fault else one for one in act.instead)
                 yield replace(act, instead=instead)
             else:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from pytest_epoll._core import limits, timeline
 from pytest_epoll._core.messages import RequestRecord, Window
 from pytest_epoll._serving.exchange import Exchange
+from pytest_epoll._serving.hooks import tell_of_request
 from pytest_epoll._serving.replies import Reply
 from pytest_epoll._wire import http1_writer
 from pytest_epoll._wire.http1_reader import BETWEEN, BODY, COMPLETE, FAILED, HEAD, RequestReader
@@ -178,6 +179,7 @@ class Intake:
         if record.body_started_ns is not None and record.head is not None:
             journal.note(at_ns, record, timeline.BODY, record.raw_size - len(record.head.raw))
         journal.note(at_ns, record, timeline.REQUEST_ENDED, record.raw_size, error)
+        tell_of_request(self._context, record)
         self._listener.request_ended(exchange)
 
     def _discard(self, data: bytes) -> None:

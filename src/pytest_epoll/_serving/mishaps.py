@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_epoll._core import clock, timeline
 from pytest_epoll._core.messages import Mishap
+from pytest_epoll.errors import UsageError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -43,8 +44,16 @@ def describe(error: BaseException) -> str:
 
 
 def format_foreign(error: BaseException) -> str:
-    """Return an exception's traceback without the frames of ours that it begins with."""
+    """Return an exception's traceback without the frames of ours that it begins with; of a mistake without any."""
+    if isinstance(error, UsageError):
+        foreign = [entry for entry in traceback.extract_tb(error.__traceback__) if not _is_ours(entry.filename)]
+        head = ["Traceback (most recent call last):\n", *traceback.format_list(foreign)] if foreign else []
+        return "".join((*head, *traceback.format_exception_only(type(error), error)))
     begin: TracebackType | None = error.__traceback__
-    while begin is not None and begin.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+    while begin is not None and _is_ours(begin.tb_frame.f_code.co_filename):
         begin = begin.tb_next
     return "".join(traceback.format_exception(type(error), error, begin or error.__traceback__))
+
+
+def _is_ours(path: str) -> bool:
+    return path.startswith(_PACKAGE)

@@ -91,6 +91,8 @@ class Reply:
     @property
     def what(self) -> str:
         """How findings name it."""
+        if self.handler is not None and not self.location:  # nobody has registered it
+            return "the hook pytest_epoll_unmatched"
         if self.handler is not None:
             return f"handler {match.show(self.handler)} of {self.location}"
         return f"{self.response.score!r} of {self.location}"

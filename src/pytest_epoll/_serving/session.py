@@ -334,7 +334,7 @@ class Session:
     def _performance(self, exchange: Exchange, reply: Reply | None = None) -> Acts:
         context = self._context
         reply = reply or chooser.choose(context, exchange)
-        return Performance(exchange, reply, context.calls, context.router.view).acts()
+        return Performance(exchange, reply, context).acts()
 
     # -- what the channel asks --
 
