@@ -120,7 +120,7 @@ class EpollServer:
         )
         kinds = (KINDS if strict else ()) if isinstance(strict, bool) else strict
         self._strict = checked_words("strict", kinds, KINDS)
-        self._allowed: frozenset[str] = frozenset()
+        self._allowance = verdict.Allowance()
         self._seed = checked_whole("seed", seed)
         self._barrier = Barrier(lambda: timeline_text.last_lines(self.render(list(self._journal.facts))))
         self._journal = Journal(parse_head)
@@ -488,9 +488,11 @@ class EpollServer:
 
     def findings(self) -> list[Finding]:
         """Return what was left unmet so far, of the kinds that count and were not allowed."""
-        counted = self._strict - self._allowed
-        found = self._barrier.call(lambda: verdict.findings(self._journal, self._router.routes))
-        return [finding for finding in found if finding.kind in counted]
+        counted = [finding for finding in self._all_findings() if finding.kind in self._strict]
+        return self._allowance.apply(counted)
+
+    def _all_findings(self) -> list[Finding]:
+        return self._barrier.call(lambda: verdict.findings(self._journal, self._router.routes))
 
     def check(self) -> None:
         """Raise everything that was left unmet, at once.
@@ -506,16 +508,19 @@ class EpollServer:
     def allow(self, *kinds: str) -> None:
         """Accept findings of these kinds from now on, because the test provokes them.
 
+        A request or an error that came before still counts. What is judged in the end is accepted wherever this is
+        called: "unused" and "unfired".
+
         Raises:
             UsageTypeError: something that is no str.
             UsageError: an unknown kind.
         """
         self._barrier.refuse_in_fork()
-        self._allowed |= checked_words("kinds", kinds, KINDS)
+        self._allowance.extend(checked_words("kinds", kinds, KINDS), self._all_findings)
 
     def clear(self) -> None:
         """Forget routes, records, findings and allowed kinds, and open the gates; open connections live on."""
-        self._allowed = frozenset()
+        self._allowance = verdict.Allowance()
         gates, self._gates = self._gates, []
         for gate in gates:
             gate.open()

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from pytest_epoll import EpollServer, errors
+from pytest_epoll import EpollServer, errors, faults
 from pytest_epoll.testing import RawClient, in_thread
 
 GET = b"GET /x HTTP/1.1\r\nHost: test\r\n\r\n"
@@ -322,6 +322,62 @@ def test_allowed_findings_do_not_count(server):
     server.allow("unused")
 
     assert [] == server.findings()
+
+
+PROVOKE = {
+    "unmatched": b"GET /nobody HTTP/1.1\r\nHost: t\r\n\r\n",
+    "handler-error": b"GET /broken HTTP/1.1\r\nHost: t\r\n\r\n",
+    "malformed": b"BREW /x HTTP/1.1\r\nHost: t\r\n\r\n",
+}
+
+
+def provoke(server, message):
+    with RawClient(server.address) as client:
+        client.send(message)
+        client.recv()
+
+
+@pytest.mark.parametrize("kind", PROVOKE)
+def test_allow_accepts_what_comes_after_it_and_nothing_that_came_before(server, kind):
+    server.get("/broken", optional=True).respond_with(lambda request: 1 / 0)
+    provoke(server, PROVOKE[kind])
+    server.allow(kind)
+    provoke(server, PROVOKE[kind])
+    server.allow(kind)  # once more changes nothing
+
+    [finding] = server.findings()
+    assert (kind, 0, 0) == (finding.kind, finding.connection, finding.exchange)
+    assert f'it came before server.allow("{kind}"), which accepts what comes after it' in finding.text
+
+
+@pytest.mark.parametrize("kind", ["unused", "unfired"])
+def test_what_is_judged_in_the_end_may_be_allowed_at_any_time(server, kind):
+    server.get("/short").respond(fault=faults.HangUp(after=10_000)).respond(200)
+    provoke(server, b"GET /short HTTP/1.1\r\nHost: t\r\n\r\n")
+
+    assert ["unused", "unfired"] == [finding.kind for finding in server.findings()]
+    server.allow(kind)
+    assert kind not in [finding.kind for finding in server.findings()]
+
+
+def test_allow_of_a_stopped_server_and_before_the_start(server):
+    fresh = EpollServer()
+    fresh.allow("unmatched")
+    with fresh:
+        provoke(fresh, PROVOKE["unmatched"])
+    provoke(server, PROVOKE["unmatched"])
+    server.stop()
+    server.allow("unmatched")
+
+    assert [[], ["unmatched"]] == [[finding.kind for finding in one.findings()] for one in (fresh, server)]
+
+
+def test_clear_forgets_what_was_allowed(server):
+    server.allow("unmatched")
+    server.clear()
+    provoke(server, PROVOKE["unmatched"])
+
+    assert ["unmatched"] == [finding.kind for finding in server.findings()]
 
 
 @pytest.mark.parametrize(

@@ -498,8 +498,8 @@ runs = []
 
 def test_it(epoll_server):
     runs.append(1)
-    ask(epoll_server, "/nobody" if len(runs) == 1 else "/x")
     epoll_server.allow("unmatched" if len(runs) > 1 else "unused")
+    ask(epoll_server, "/nobody" if len(runs) == 1 else "/x")
     if len(runs) > 1:
         assert ["/x"] == [request.path for request in epoll_server.requests]
 """,

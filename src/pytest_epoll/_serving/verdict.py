@@ -6,6 +6,7 @@ stands what explains it, and last how to go on.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from textwrap import indent
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from pytest_epoll._core.secrets import masked
 from pytest_epoll._core.showing import count, printable, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pytest_epoll._core.messages import RequestRecord
     from pytest_epoll._serving.journal import Journal
@@ -43,6 +44,43 @@ def findings(journal: Journal, routes: list[RouteEntry]) -> list[Finding]:
         *_inexact(journal),
     ]
     return sorted(found, key=lambda finding: KINDS.index(finding.kind))
+
+
+_JUDGED_IN_THE_END = frozenset(("unused", "unfired"))
+"""What may still be met until it is asked for; the other kinds have happened at some time."""
+
+
+class Allowance:
+    """Which kinds of findings a test accepts: what happens after it has said so."""
+
+    def __init__(self) -> None:
+        self._earlier: dict[str, set[object]] = {}  # by kind: what had happened before, and counts
+
+    def extend(self, kinds: Iterable[str], so_far: Callable[[], Iterable[Finding]]) -> None:
+        """Accept these kinds from now on; `so_far` returns what was found until now."""
+        new = sorted(set(kinds) - self._earlier.keys())
+        earlier = list(so_far()) if set(new) - _JUDGED_IN_THE_END else []
+        for kind in new:
+            self._earlier[kind] = {
+                _identity(finding) for finding in earlier if finding.kind == kind and kind not in _JUDGED_IN_THE_END
+            }
+
+    def apply(self, found: Iterable[Finding]) -> list[Finding]:
+        """Return what is not accepted."""
+        counted = []
+        for finding in found:
+            earlier = self._earlier.get(finding.kind)
+            if earlier is None:
+                counted.append(finding)
+            elif _identity(finding) in earlier:
+                how = f"  it came before {_accepts(finding.kind)}, which accepts what comes after it"
+                counted.append(replace(finding, text=f"{finding.text}\n{how}"))
+        return counted
+
+
+def _identity(finding: Finding) -> object:
+    """Return what tells a finding from others of its kind; what explains it may have grown in the meantime."""
+    return finding.connection, finding.exchange, finding.text.partition("\n")[0]
 
 
 _PROMISED = {timeline.DELIVERED: "arrived", timeline.PEER_READ: "were read"}
