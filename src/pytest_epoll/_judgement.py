@@ -51,6 +51,9 @@ _LATE_KINDS = frozenset(("unmatched", "handler-error"))
 _OUTCOMES = (pytest.skip.Exception, pytest.exit.Exception, KeyboardInterrupt)
 """What ends a test without being its failure: then nothing is judged, now and later."""
 
+_AT_THE_CALL = (UsageError, pytest.fail.Exception)
+"""What is to be shown at the call that the test made, without our frames behind it."""
+
 
 class Docket:
     """What is known of one test: its servers, what was found, what is to be shown."""
@@ -92,7 +95,7 @@ def serve(request: pytest.FixtureRequest) -> Iterator[Callable[..., EpollServer]
             server = EpollServer(**{**defaults, **keywords})  # type: ignore[arg-type]  # it checks what it is given
             server._hooks = _implemented(hook, server)  # noqa: SLF001 - not before the start, and by nobody else
             _configure(hook, server)
-            docket.servers.append(server.start())
+            docket.servers.append(_start(server))
             stack.callback(hook.pytest_epoll_stopped, server=server)
             stack.callback(_stop, docket, server)
             return server
@@ -140,18 +143,19 @@ def after_failure(item: pytest.Item, error: BaseException) -> None:
 
 
 def hide_our_frames(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-    """Let the traceback of a mistake end at the call that the test made: what is behind it is our business.
+    """Let the traceback end at the call that the test made, if that was a mistake or was ended from outside.
 
-    pytest asks each frame, its locals and then its globals, whether it is to be hidden.
+    From outside is, for instance, a wait in which pytest-timeout calls `pytest.fail()`. What is behind the call is our
+    business. pytest asks each frame, its locals and then its globals, whether it is to be hidden.
     """
-    if isinstance(excinfo.value, UsageError):
+    if isinstance(excinfo.value, _AT_THE_CALL):
         for entry in excinfo.traceback:
             if str(entry.path).startswith(_PACKAGE):
-                entry.frame.f_globals.setdefault("__tracebackhide__", _is_mistake)
+                entry.frame.f_globals.setdefault("__tracebackhide__", _is_at_the_call)
 
 
-def _is_mistake(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
-    return isinstance(excinfo.value, UsageError)
+def _is_at_the_call(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
+    return isinstance(excinfo.value, _AT_THE_CALL)
 
 
 def tidy(report: pytest.TestReport, excinfo: pytest.ExceptionInfo[BaseException] | None) -> None:
@@ -221,6 +225,21 @@ def _configure(hook: pluggy.HookRelay, server: EpollServer) -> None:
     finally:
         if was_in_body:
             phases.begin_body()
+
+
+def _start(server: EpollServer) -> EpollServer:
+    """Start a server; where pytest-socket keeps every socket from being made, say how to let ours through."""
+    __tracebackhide__ = True
+    try:
+        return server.start()
+    except RuntimeError as error:
+        if type(error).__module__ != "pytest_socket":
+            raise
+        message = (
+            "pytest-socket forbids every socket, the server's too.\n"
+            "  Use --allow-hosts=127.0.0.1 in place of --disable-socket, or mark the test: @pytest.mark.enable_socket."
+        )
+        raise UsageError(message) from None
 
 
 def _implemented(hook: pluggy.HookRelay, server: EpollServer) -> Hooks:

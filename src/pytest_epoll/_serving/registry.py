@@ -21,7 +21,13 @@ def known_servers() -> list[EpollServer]:
 
     Stopped ones, too: a `with` block has stopped its server before the failure of a test inside it is reported.
     """
-    return sorted(_known, key=lambda server: server.address)
+    return sorted(filter(_is_ours, _known), key=lambda server: server.address)
+
+
+def _is_ours(server: EpollServer) -> bool:
+    """Whether it is this process's: a forked child knows its parent's servers, and sees nothing of theirs."""
+    engine = server._barrier.engine  # noqa: SLF001 - as below
+    return engine is None or not engine.is_in_fork
 
 
 def forget_stopped_servers() -> None:

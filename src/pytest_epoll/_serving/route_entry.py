@@ -92,6 +92,7 @@ class RouteEntry:
     """A route of a server."""
 
     __slots__ = (
+        "_is_optional",
         "_pattern",
         "body_checks",
         "body_holds",
@@ -102,7 +103,6 @@ class RouteEntry:
         "identity",
         "index",
         "is_plain",
-        "is_required",
         "is_used",
         "location",
         "name",
@@ -137,8 +137,15 @@ class RouteEntry:
         self.replies: list[Reply] = []
         self.calls = 0  # requests that it has answered; loop thread only
         self.cursor = 0  # the first reply that may still be used; loop thread only
-        self.is_required = phases.in_test_body() if optional is None else not optional
+        self._is_optional = optional
         self.is_used = False  # whether all its criteria have held at least once
+
+    @property
+    def is_required(self) -> bool:
+        """Whether it has to be used: what an earlier test has left on a server that lives longer counts as set up."""
+        if self._is_optional is None:
+            return phases.is_current_body(self.phase)
+        return not self._is_optional
 
     def shadows(self, later: RouteEntry) -> bool:
         """Whether it is tried before a later route and asks for no less."""
