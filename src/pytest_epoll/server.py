@@ -14,9 +14,7 @@ from pytest_epoll._core.checks import (
     checked_number,
     checked_text,
     checked_whole,
-    checked_words,
 )
-from pytest_epoll._core.finding import KINDS
 from pytest_epoll._core.location import caller
 from pytest_epoll._core.messages import Mishap
 from pytest_epoll._core.summary import RouteLabel
@@ -118,9 +116,7 @@ class EpollServer:
             checked_whole("max_head_size", max_head_size, least=1),
             None if max_body_size is None else checked_whole("max_body_size", max_body_size, least=0),
         )
-        kinds = (KINDS if strict else ()) if isinstance(strict, bool) else strict
-        self._strict = checked_words("strict", kinds, KINDS)
-        self._allowance = verdict.Allowance()
+        self._allowance = verdict.Allowance(strict)
         self._seed = checked_whole("seed", seed)
         self._barrier = Barrier(lambda: timeline_text.last_lines(self.render(list(self._journal.facts))))
         self._journal = Journal(parse_head)
@@ -486,13 +482,12 @@ class EpollServer:
 
     # -- the verdict --
 
-    def findings(self) -> list[Finding]:
-        """Return what was left unmet so far, of the kinds that count and were not allowed."""
-        counted = [finding for finding in self._all_findings() if finding.kind in self._strict]
-        return self._allowance.apply(counted)
-
     def _all_findings(self) -> list[Finding]:
         return self._barrier.call(lambda: verdict.findings(self._journal, self._router.routes))
+
+    def findings(self) -> list[Finding]:
+        """Return what was left unmet so far, of the kinds that count and were not allowed."""
+        return self._allowance.apply(self._all_findings())
 
     def check(self) -> None:
         """Raise everything that was left unmet, at once.
@@ -516,11 +511,11 @@ class EpollServer:
             UsageError: an unknown kind.
         """
         self._barrier.refuse_in_fork()
-        self._allowance.extend(checked_words("kinds", kinds, KINDS), self._all_findings)
+        self._allowance.extend(kinds, self._all_findings)
 
     def clear(self) -> None:
         """Forget routes, records, findings and allowed kinds, and open the gates; open connections live on."""
-        self._allowance = verdict.Allowance()
+        self._allowance.clear()
         gates, self._gates = self._gates, []
         for gate in gates:
             gate.open()

@@ -218,8 +218,8 @@ def test_an_ini_option_that_is_no_number_ends_the_run_with_its_name(run, ini, me
 
 def test_the_marker_and_the_options_are_described(pytester):
     pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function")
-    markers = pytester.runpytest_inprocess("--markers")
-    options = pytester.runpytest_inprocess("--help")
+    markers = pytester.runpytest_inprocess("-pno:rerunfailures", "--markers")
+    options = pytester.runpytest_inprocess("-pno:rerunfailures", "--help")
 
     markers.stdout.fnmatch_lines(["@pytest.mark.epoll_server(??keywords): *"])
     options.stdout.fnmatch_lines(

@@ -42,8 +42,7 @@ def run(pytester):
         pytester.makeconftest(conftest)
         pytester.makepyfile(test_it="import pytest\nfrom peer import ask\nfrom pytest_epoll import *\n\n" + source)
         start = pytester.runpytest_subprocess if subprocess else pytester.runpytest_inprocess
-        without = [] if subprocess else [f"-pno:{name}" for name in UNWANTED]
-        return start(*without, *arguments)
+        return start(*(f"-pno:{name}" for name in UNWANTED), *arguments)
 
     return run
 

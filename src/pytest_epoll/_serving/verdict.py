@@ -11,6 +11,7 @@ from textwrap import indent
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core import timeline
+from pytest_epoll._core.checks import checked_words
 from pytest_epoll._core.finding import KINDS, Finding
 from pytest_epoll._core.secrets import masked
 from pytest_epoll._core.showing import count, printable, shortened
@@ -51,24 +52,32 @@ _JUDGED_IN_THE_END = frozenset(("unused", "unfired"))
 
 
 class Allowance:
-    """Which kinds of findings a test accepts: what happens after it has said so."""
+    """Which findings count: those of the strict kinds, but for what the test provokes after it has said so."""
 
-    def __init__(self) -> None:
+    def __init__(self, strict: bool | Iterable[str]) -> None:  # noqa: FBT001 - what `EpollServer` takes
+        kinds = (KINDS if strict else ()) if isinstance(strict, bool) else strict
+        self._strict = checked_words("strict", kinds, KINDS)
         self._earlier: dict[str, set[object]] = {}  # by kind: what had happened before, and counts
 
     def extend(self, kinds: Iterable[str], so_far: Callable[[], Iterable[Finding]]) -> None:
         """Accept these kinds from now on; `so_far` returns what was found until now."""
-        new = sorted(set(kinds) - self._earlier.keys())
+        new = sorted(checked_words("kinds", kinds, KINDS) - self._earlier.keys())
         earlier = list(so_far()) if set(new) - _JUDGED_IN_THE_END else []
         for kind in new:
             self._earlier[kind] = {
                 _identity(finding) for finding in earlier if finding.kind == kind and kind not in _JUDGED_IN_THE_END
             }
 
+    def clear(self) -> None:
+        """Accept nothing any more."""
+        self._earlier.clear()
+
     def apply(self, found: Iterable[Finding]) -> list[Finding]:
-        """Return what is not accepted."""
+        """Return what counts."""
         counted = []
         for finding in found:
+            if finding.kind not in self._strict:
+                continue
             earlier = self._earlier.get(finding.kind)
             if earlier is None:
                 counted.append(finding)
