@@ -228,10 +228,12 @@ class Router:
         for entry in self._lookup(path):
             if not entry.takes_method(head.method):
                 continue
+            if not entry.path.is_plain:  # code of the test's, which may raise: nothing is asked of it here
+                return None
             captures = entry.path.match(path)
-            if captures is None and entry.path.is_plain:
+            if captures is None:
                 continue
-            if captures or entry.has_checks or not entry.path.is_plain:
+            if captures or entry.has_checks:
                 return None
             entry.is_used = True
             reply = entry.next_reply()
