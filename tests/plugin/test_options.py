@@ -6,7 +6,7 @@ import pytest
 
 CONFTEST = """
 def pytest_epoll_configure(server):
-    print("made with", server._poller, server._edge_triggered, sorted(server._strict), server._seed,
+    print("made with", server._poller, server._edge_triggered, sorted(server._allowance._strict), server._seed,
           server._reading.max_head_size, server._reading.max_body_size)
 """
 
