@@ -55,6 +55,9 @@ class Conversation(Protocol):
     def note_sent(self, views: list[memoryview]) -> None:
         """Count bytes of an interim response; see `Sink`."""
 
+    def stalled(self) -> None:
+        """The stream has come to a stall; `goodbye_noticed` of the transport's owner ends it."""
+
     def begin_drain(self) -> None:
         """From now on discard what the client sends."""
 
@@ -169,6 +172,7 @@ class Channel:
         self._note(timeline.STALLED)
         self.is_stalled = True
         self._transport.pause_reading()
+        self._conversation.stalled()
         return False
 
     def _send_continue(self, act: acts.SendContinue) -> bool:

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 class Brake:
     """Holds a transport's reading at a position, and slows it down."""
 
-    __slots__ = ("_has_more", "_intake", "_loop", "_pace", "_transport", "position")
+    __slots__ = ("_has_more", "_intake", "_loop", "_pace", "_transport", "may_read_on", "position")
 
     def __init__(self, loop: Loop, transport: Transport, intake: Intake) -> None:
         self.position: object = "end"  # of the request that is being read
+        self.may_read_on = True  # whether what stands behind the position may be read while later acts run
         self._loop = loop
         self._transport = transport
         self._intake = intake
@@ -43,6 +44,12 @@ class Brake:
     def set_pace(self, pace: tuple[int, int] | None) -> None:
         """Take so many bytes at once, then pause for so many nanoseconds; None: no pauses."""
         self._pace = pace
+
+    def let_go(self) -> None:
+        """Read freely again, as far as it goes."""
+        self.position = "end"
+        self.may_read_on = True
+        self._pace = None
 
     def rest(self) -> None:
         """Pause after a read, if there is a pace."""

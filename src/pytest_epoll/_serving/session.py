@@ -250,6 +250,8 @@ class Session:
     def request_ended(self, exchange: Exchange) -> None:
         """A request has been read to its end, or will not be."""
         if self._is_awaiting_request and self._queue[0] is exchange:
+            if self._brake is not None and not self._brake.may_read_on:
+                self.transport.pause_reading()
             self._go_on_reading(has_reached=self._brake is None or self._brake.is_at_position(exchange.record))
             return
         if not (self._queue and self._queue[-1] is exchange):
@@ -302,7 +304,9 @@ class Session:
         if self._channel is not None and self._channel.is_stalled:
             return False
         brake = self._brake
-        return brake is None or not (brake.has_pace or (self._queue and brake.position != "end"))
+        if brake is None:
+            return True
+        return brake.may_read_on and not (brake.has_pace or (self._queue and brake.position != "end"))
 
     # -- answering --
 
@@ -360,6 +364,7 @@ class Session:
         record = self._queue[0].record
         if self._brake is not None:
             self._brake.position = "end" if read_on else position
+            self._brake.may_read_on = read_on
             self.has_reached = self._brake.is_at_position(record)
             if self.has_reached and not read_on:
                 self.transport.pause_reading()
@@ -392,19 +397,23 @@ class Session:
         record.interim += b"".join(views)
         self._context.journal.note(clock.now_ns(), record, kind, size, detail)
 
+    def stalled(self) -> None:
+        """The channel will do nothing more: that is over at once if the client has parted already."""
+        if self.transport.has_noted_fin:
+            self.goodbye_noticed()
+
     def begin_drain(self) -> None:
         """From now on discard what the client sends."""
         if self._intake is not None:
             self._intake.close(clock.now_ns(), "the answer did not wait for the rest of it")
         if self._brake is not None:
-            self._brake.set_pace(None)
+            self._brake.let_go()
         self.transport.resume_reading()
 
     def stream_ended(self, *, is_free: bool) -> None:
         """The current exchange is over; behind a goodbye nothing is answered any more."""
         if self._brake is not None:
-            self._brake.position = "end"
-            self._brake.set_pace(None)
+            self._brake.let_go()
         if not is_free:
             self._has_parted = True
             self._queue.clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_epoll._core.acts import Fired, Stall
+from pytest_epoll._core.acts import Fired, ReadTo, Stall
 from pytest_epoll.faults._after import at_place, while_reading
 from pytest_epoll.faults._positions import checked_reading_position
 from pytest_epoll.faults._show import code_of
@@ -54,5 +54,11 @@ class StopReading:
         """Cut the reading, or stall behind the reply."""
         then = (Fired(self), Stall())
         if self.after_reading == "end":
-            return at_place(acts, "end", then)
+            return at_place(_reading_no_further(acts), "end", then)
         return while_reading(acts, self.after_reading, then)
+
+
+def _reading_no_further(acts: Acts) -> Acts:
+    """Leave what stands behind the request unread also while it is answered."""
+    for act in acts:
+        yield ReadTo("end", read_on=False) if act == ReadTo("end") else act

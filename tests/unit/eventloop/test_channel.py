@@ -99,6 +99,9 @@ class FakeConversation:
     def send_continue(self, unless_at):
         self.log.append("continue")
 
+    def stalled(self):
+        """It is in the facts."""
+
     def begin_drain(self):
         self.log.append("drain")
 

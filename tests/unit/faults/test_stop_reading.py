@@ -35,7 +35,7 @@ def test_at_a_position_in_the_body_the_body_is_asked_for():
 def test_at_the_end_it_answers_first():
     fault = faults.StopReading(after_reading="end")
 
-    assert [*ACTS[:3], Fired(fault), Stall()] == through(fault)
+    assert [ACTS[0], ReadTo("end", read_on=False), ACTS[2], Fired(fault), Stall()] == through(fault)
 
 
 @pytest.mark.parametrize("text", ["faults.StopReading(after_reading='end')", "faults.StopReading(after_reading=70)"])

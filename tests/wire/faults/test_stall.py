@@ -93,3 +93,19 @@ def test_stop_ends_many_stalled_connections(trigger_mode):
         assert {(b"", "fin")} == {client.read_to_end() for client in clients}
         for client in clients:
             client.close()
+
+
+@pytest.mark.parametrize("fault", [faults.Stall(after="head"), faults.StopReading(after_reading="end")])
+@pytest.mark.parametrize("part", ["shutdown", "close", "reset"])
+def test_a_client_that_has_given_up_before_ends_it_at_once(server, fault, part):
+    gate = server.gate()
+    server.get("/x").respond(content=b"x" * 100, gate=gate, fault=fault)
+    with RawClient(server.address) as client:
+        client.send(GET)
+        gate.wait_reached()
+        getattr(client, part)()
+        connection = server.connections[0]
+        gate.open()
+        connection.wait_ended()
+
+        assert "client" == connection.closed_by
