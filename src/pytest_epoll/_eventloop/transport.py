@@ -222,11 +222,6 @@ class Transport:
 
     # -- reading --
 
-    @property
-    def has_noted_fin(self) -> bool:
-        """Whether the client's FIN was seen, with or without what stands before it being read."""
-        return not self._mask & RDHUP
-
     def gauge_reads(self, gauge: Callable[[bytes], int] | None) -> None:
         """Look at what has come before it is received, and receive as much as `gauge` says; 0 pauses reading.
 

@@ -57,10 +57,9 @@ class Brake:
             self._transport.pause_reading()
             self._loop.call_later(self._pace[1], self._transport.resume_reading)
 
-    @property
-    def has_pace(self) -> bool:
-        """Whether reads have pauses."""
-        return self._pace is not None
+    def is_loose(self, *, within_request: bool) -> bool:
+        """Whether reading may be resumed: neither a pace nor a position holds it back."""
+        return self.may_read_on and self._pace is None and not (within_request and self.position != "end")
 
     def wants_body(self, record: RequestRecord, unless_at: tuple[object, ...]) -> bool:
         """Whether a body is still to come, and none of the positions lies before it."""

@@ -303,10 +303,7 @@ class Session:
         """Whether nothing holds reading back: no stall, no position, no pace."""
         if self._channel is not None and self._channel.is_stalled:
             return False
-        brake = self._brake
-        if brake is None:
-            return True
-        return brake.may_read_on and not (brake.has_pace or (self._queue and brake.position != "end"))
+        return self._brake is None or self._brake.is_loose(within_request=bool(self._queue))
 
     # -- answering --
 
@@ -399,7 +396,7 @@ class Session:
 
     def stalled(self) -> None:
         """The channel will do nothing more: that is over at once if the client has parted already."""
-        if self.transport.has_noted_fin:
+        if self.record.closed_by == "client":
             self.goodbye_noticed()
 
     def begin_drain(self) -> None:

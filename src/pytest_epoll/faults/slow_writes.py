@@ -9,6 +9,7 @@ from pytest_epoll._core.acts import Fired, Send, Sleep
 from pytest_epoll._core.checks import checked_number, checked_whole
 from pytest_epoll.errors import UsageError
 from pytest_epoll.faults._cut import Here, mark
+from pytest_epoll.faults._explain import dry_run
 from pytest_epoll.faults._positions import checked_position
 from pytest_epoll.faults._show import code_of
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_epoll._core.acts import Acts
     from pytest_epoll._core.image import Image
+    from pytest_epoll._core.response import Response
     from pytest_epoll.faults._positions import Position
 
 PIECES_A_SECOND = 20
@@ -61,6 +63,15 @@ class SlowWrites:
 
     def __repr__(self) -> str:
         return code_of(self)
+
+    def explain(self, response: Response) -> list[str]:
+        """Return what would go on the wire, line by line: a dry run, of an answer to a plain GET.
+
+        Raises:
+            UsageTypeError: something that is no `Response`.
+            UsageError: a position that it can't have.
+        """
+        return dry_run(self, response)
 
     def through(self, acts: Acts) -> Acts:
         """Cut what lies behind the place into pieces, and pause between them."""

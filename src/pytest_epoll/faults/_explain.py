@@ -1,0 +1,178 @@
+"""The dry run of a fault: what would go on the wire, as lines of text. Nothing is sent, nobody is asked.
+
+The acts of a plain reply to a GET go through the fault as they would go through it in a server, and each act that comes
+out is a line.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from pytest_epoll._core import acts
+from pytest_epoll._core.content import checked_delay
+from pytest_epoll._core.image import Image
+from pytest_epoll._core.response import Response
+from pytest_epoll._core.score import is_fault, is_gate
+from pytest_epoll._core.showing import count
+from pytest_epoll._wire import http1_writer
+from pytest_epoll.errors import UsageTypeError
+from pytest_epoll.faults._positions import refuse_impossible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_epoll._core.acts import Act, Acts
+    from pytest_epoll._wire.http1_writer import Encoding
+
+LINES: Final = 60
+"""As many as a screen has; a byte-by-byte reply would have thousands."""
+
+_PREVIEW: Final = 48
+_ASKER: Final = http1_writer.Asker("GET", "1.1", keep_alive=True)
+
+
+def dry_run(fault: Any, response: object) -> list[str]:
+    """Return what a fault makes of a response, a line an act.
+
+    Raises:
+        UsageTypeError: something that is no `Response`.
+        UsageError: a position that the response can't have.
+    """
+    if not isinstance(response, Response):
+        message = f"explain(response) takes a Response, not {response!r}"
+        raise UsageTypeError(message)
+    is_live = response.score is not None and response.score.items is None
+    refuse_impossible(fault.positions(), fault, is_live=is_live, is_raw=response.raw is not None)
+    stream: Acts = chain((acts.SendContinue(), acts.ReadTo()), _reply(response))
+    for one in (*response.faults, fault):
+        stream = one.through(stream)
+    has_fired = False
+    lines: list[str] = []
+    for act in stream:
+        has_fired = has_fired or _is_firing(act, fault)
+        if len(lines) <= LINES:
+            lines += _told(act)
+        elif has_fired:
+            break
+    if len(lines) > LINES:
+        lines[LINES:] = ["... and so on"]
+    if not has_fired:
+        why = "its place may lie in what the stream gives" if is_live else "nothing here is where it acts"
+        lines.append(f"{fault!r} does not fire: {why}")
+    return lines
+
+
+def _is_firing(act: Act, fault: object) -> bool:
+    if isinstance(act, acts.ReadTo):
+        return any(_is_firing(one, fault) for one in act.instead or ())
+    return isinstance(act, acts.Fired) and act.fault is fault
+
+
+# -- what there is to go through a fault --
+
+
+def _reply(response: Response) -> Acts:
+    """Yield what a server does with a response to a plain GET."""
+    for interim in response.informational:
+        yield acts.Send(http1_writer.interim(interim))
+    if response.delay_ns:
+        yield acts.Sleep(response.delay_ns)
+    if response.raw is not None:
+        yield acts.Send(http1_writer.raw(response))
+        yield acts.NextRequest()
+        return
+    form = http1_writer.encoding(response, _ASKER)
+    if response.score is None or not form.has_content:
+        yield acts.Send(http1_writer.whole(response, form))
+        yield from _ending(form)
+        return
+    items = response.score.items
+    pieces = [] if items is None else [item for item in items if isinstance(item, bytes) and item]
+    is_events = response.score.is_events
+    rest = [http1_writer.piece(form, piece, is_event=is_events) for piece in pieces]
+    if form.is_chunked:
+        rest.append(http1_writer.last_piece(response))
+    is_known = items is not None and not any(map(is_fault, items))
+    yield acts.Send(Image(form.head, rest=tuple(rest) if is_known else None))
+    if items is None:
+        yield acts.Note("live")
+        yield from _ending(form)
+        return
+    yield from _played(iter(items), response, form)
+
+
+def _played(items: Iterator[object], response: Response, form: Encoding) -> Acts:
+    assert response.score is not None
+    for item in items:
+        if isinstance(item, bytes):
+            if item:
+                yield acts.Send(http1_writer.piece(form, item, is_event=response.score.is_events))
+        elif is_fault(item):
+            yield from item.through(_played(items, response, form))  # type: ignore[attr-defined]  # is_fault() looked
+            return
+        elif is_gate(item):
+            yield acts.HoldUntil(item)  # type: ignore[arg-type]  # is_gate() has looked
+        else:
+            yield acts.Sleep(checked_delay("pause", item))
+    if form.is_chunked:
+        yield acts.Send(http1_writer.last_piece(response))
+    yield from _ending(form)
+
+
+def _ending(form: Encoding) -> Acts:
+    if form.closes:
+        yield acts.ShutdownWrite()
+        yield acts.Drain()
+    else:
+        yield acts.NextRequest()
+
+
+# -- a line an act --
+
+
+def _told(act: Act) -> Iterator[str]:
+    if isinstance(act, acts.Send):
+        if act.image.size:
+            yield _sent(act.image)
+    elif isinstance(act, acts.ReadTo) and act.instead is not None:
+        yield f"read the request up to {act.position!r} and not one byte beyond it; there"
+        for one in act.instead:
+            yield from (f"  {line}" for line in _told(one))
+        yield "if the request is shorter"
+    else:
+        tell = _TOLD.get(type(act))
+        if tell is not None:
+            yield tell(act)
+
+
+def _sent(image: Image) -> str:
+    data = image.joined() if image.size <= _PREVIEW else b"".join(image.segments(0, _PREVIEW))
+    more = "..." if image.size > _PREVIEW else ""
+    return f"send {count(image.size, 'byte')}: {data!r}{more}"
+
+
+def _option(act: acts.SetOption) -> str:
+    if act.name == "receive_buffer":
+        return f"make the receive buffer {act.value} bytes"
+    if act.value is None:
+        return "read as fast as it comes"
+    size, pause_ns = cast("tuple[int, int]", act.value)  # what a pace is
+    return f"read {count(size, 'byte')} at a time, with a pause of {pause_ns / 1e9:g} s behind each"
+
+
+_TOLD: Final[dict[type, Any]] = {
+    acts.ReadTo: lambda _: "read the request to its end",
+    acts.SetOption: _option,
+    acts.Sleep: lambda act: f"pause {act.duration_ns / 1e9:g} s",
+    acts.HoldUntil: lambda act: f"wait until {act.gate.name} opens",
+    acts.WaitDelivered: lambda _: "wait until the client's kernel has everything",
+    acts.WaitPeerRead: lambda _: "wait until the client has read everything",
+    acts.Fired: lambda act: f"{act.fault!r} fires",
+    acts.ShutdownWrite: lambda act: "FIN" if act.goodbye else "FIN, as a half-close",
+    acts.SendRst: lambda _: "RST",
+    acts.Drain: lambda _: "read and discard until the client closes",
+    acts.Stall: lambda _: "do nothing more, and read nothing",
+    acts.Note: lambda _: "send what the stream gives, as it comes",
+    acts.NextRequest: lambda _: "go on with the next request",
+}
