@@ -219,8 +219,7 @@ class Session:
     def begin_gauging(self) -> None:
         """Look before reading from now on: a fault that acts on reading is registered."""
         if self._brake is None:
-            if self._intake is None:
-                self._intake = Intake(self._context, self.transport, self)
+            self._intake = self._intake or Intake(self._context, self.transport, self)
             self._brake = Brake(self._context.loop, self.transport, self._intake)
 
     def _look_at_position(self, brake: Brake) -> None:
@@ -269,8 +268,7 @@ class Session:
         self._is_answering = False
         if exchange is not None:
             self._queue.remove(exchange)
-            if was_awaiting:
-                assert self._channel is not None
+            if was_awaiting and self._channel is not None:
                 self._channel.abort()
 
     def _give_up(self) -> None:
