@@ -102,6 +102,25 @@ def test_what_is_no_multipart_body_is_a_value_error(server, client, content_type
         server.last_request.multipart()
 
 
+def test_what_comes_through_a_tunnel_names_its_connect(server):
+    server.route("CONNECT", "origin:443").respond(200)
+    server.route("CONNECT", "other:443").respond(407)
+    server.get("/x").respond(content=b"ok")
+    established = b"HTTP/1.1 200 OK\r\n\r\n"
+    with RawClient(server.address) as client:
+        client.send(b"CONNECT other:443 HTTP/1.1\r\nHost: other:443\r\n\r\n")
+        client.recv()
+        client.send(b"CONNECT origin:443 HTTP/1.1\r\nHost: origin:443\r\n\r\n")
+
+        assert established == client.recv_exactly(len(established))
+        client.send(GET)
+        assert OK == client.recv_exactly(len(OK))
+    refused, connect, inside = server.requests
+
+    assert [None, None, connect] == [refused.tunnel, connect.tunnel, inside.tunnel]
+    assert (None, None) == (inside.tls, inside.connection.tls)
+
+
 # -- connections --
 
 

@@ -56,7 +56,7 @@ class Connection:
     def requests(self) -> list[Request]:
         """The requests that came on it, in order."""
         self._desk.barrier.settle()
-        return [self._desk.request(record) for record in self._desk.journal.records_on(self._record)]
+        return [self._desk.request(record) for record in self._desk.journal.records_on(self._record.index)]
 
     @property
     def events(self) -> Timeline:
@@ -99,6 +99,10 @@ class Connection:
     def bytes_sent(self) -> int:
         """Bytes that the kernel has accepted."""
         return self._fresh().bytes_sent
+
+    @property
+    def tls(self) -> None:
+        """What is known of its TLS: None, as it is in plain text."""
 
     @property
     def raw_received(self) -> bytes:

@@ -85,19 +85,18 @@ class Journal:
         record.body_sent = max(0, sent - image.find(b"\r\n\r\n") - 4)
         return record
 
-    def records_on(self, connection: ConnectionRecord) -> list[RequestRecord]:
-        """Return the records of one connection's requests, in order."""
-        index = connection.index
+    def records_on(self, connection: int) -> list[RequestRecord]:
+        """Return the records of the requests that came on the connection with that index, in order."""
         return [
             self.record_at(self.requests, place)
             for place, entry in enumerate(self.requests)
-            if (entry.connection if isinstance(entry, RequestRecord) else entry[1]) == index
+            if (entry.connection if isinstance(entry, RequestRecord) else entry[1]) == connection
         ]
 
     def received_on(self, connection: ConnectionRecord) -> Window:
         """Return what was read from a connection: each request has its own bytes, the connection the rest."""
         window = Window()
-        records = self.records_on(connection)
+        records = self.records_on(connection.index)
         if connection.unlisted is not None:
             records.append(connection.unlisted)
         for record in records:
@@ -118,7 +117,7 @@ class Journal:
     def sent_on(self, connection: ConnectionRecord) -> Window:
         """Return what was sent on a connection, answer by answer."""
         window = Window()
-        for record in self.records_on(connection):
+        for record in self.records_on(connection.index):
             window.add(record.interim)
             window.add_window(record.sent)
         return window

@@ -189,7 +189,7 @@ def _refuse_repeating(response: Response, how: dict[str, Any]) -> None:
     how["times"] = 1
 
 
-def _refuse_dependent(fault: Fault) -> None:
+def _refuse_dependent(fault: object) -> None:
     if getattr(fault, "needs_reply", True):
         message = f"{fault!r} needs a reply to act on; use respond(..., fault={fault!r})"
         raise UsageError(message)

@@ -328,6 +328,21 @@ class Request:
         return seconds(self._fresh().responded_ns)
 
     @property
+    def tls(self) -> None:
+        """What is known of the TLS under it: None, as it came in plain text."""
+
+    @property
+    def tunnel(self) -> Request | None:
+        """The CONNECT request whose tunnel it came through (RFC 9110 section 9.3.6), or None."""
+        record = self._fresh()
+        journal = self._desk.journal
+        before = [other for other in journal.records_on(record.connection) if other.exchange < record.exchange]
+        for other in reversed(before):
+            if other.head is not None and other.head.method == "CONNECT" and 200 <= (other.status or 0) < 300:  # noqa: PLR2004 - 2xx
+                return self._desk.request(other)
+        return None
+
+    @property
     def response_status(self) -> int | None:
         """The status of the answer that was chosen."""
         return self._fresh().status
