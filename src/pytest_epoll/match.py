@@ -162,7 +162,7 @@ def _is_part(expected: Contained) -> bool:
 
 
 def _part_test(part: Any) -> Callable[[Any], bool]:
-    kind: type = str if isinstance(part, str) else bytes
+    kind: type[Any] = str if isinstance(part, str) else bytes
     return lambda actual: isinstance(actual, kind) and part in actual
 
 

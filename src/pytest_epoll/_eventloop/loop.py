@@ -56,8 +56,9 @@ _QUESTIONS_A_TURN = 64
 _LONGEST_WAIT = 3600.0
 """Seconds of one wait for readiness: epoll_wait(2) takes milliseconds as an int, 24 days; a delay may be longer."""
 
-_GRACE = 1.0
-"""Seconds that an expired wait gives the loop to look for the last time, before it counts as blocked."""
+_GRACE = 10.0
+"""Seconds that an expired wait gives the loop to look for the last time, before it counts as blocked: on a starved
+machine it can take several, and a defect of ours must not be claimed where there is none."""
 
 
 class LoopEnded(InternalError):

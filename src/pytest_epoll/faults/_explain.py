@@ -45,7 +45,8 @@ def dry_run(fault: Any, response: object) -> list[str]:
     is_live = response.score is not None and response.score.items is None
     refuse_impossible(fault.positions(), fault, is_live=is_live, is_raw=response.raw is not None)
     stream: Acts = chain((acts.SendContinue(), acts.ReadTo()), _reply(response))
-    for one in (*response.faults, fault):
+    given: tuple[Any, ...] = response.faults
+    for one in (*given, fault):
         stream = one.through(stream)
     has_fired = False
     lines: list[str] = []
