@@ -54,7 +54,8 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     """Load a public name when it is first asked for (PEP 562): a run that uses none of them loads nothing."""
     if name in _HOMES:
-        return getattr(import_module(f"pytest_epoll.{_HOMES[name]}"), name)
+        found = globals()[name] = getattr(import_module(f"pytest_epoll.{_HOMES[name]}"), name)  # not asked for again
+        return found
     if name in {"errors", "faults", "match"}:
         return import_module(f"pytest_epoll.{name}")
     message = f"module 'pytest_epoll' has no attribute {name!r}"

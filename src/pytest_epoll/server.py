@@ -31,7 +31,7 @@ from pytest_epoll._serving.gate import Gate
 from pytest_epoll._serving.hooks import Hooks
 from pytest_epoll._serving.journal import Journal
 from pytest_epoll._serving.request import Request
-from pytest_epoll._serving.route_entry import Pattern, RouteEntry
+from pytest_epoll._serving.route_entry import Pattern, RouteEntry, pattern_of
 from pytest_epoll._serving.router import Router
 from pytest_epoll._serving.views import Desk, Timeline
 from pytest_epoll._wire.http1_head import parse_head
@@ -276,7 +276,7 @@ class EpollServer:
         """
         self._barrier.refuse_in_fork()
         entry = RouteEntry(
-            Pattern(method, path, criteria),
+            pattern_of(method, path, criteria),
             caller(),
             optional=None if optional is None else checked_flag("optional", optional),
             priority=checked_number("priority", priority),

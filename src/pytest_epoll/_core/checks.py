@@ -97,6 +97,8 @@ def checked_words(name: str, values: object, choices: tuple[str, ...]) -> frozen
     if not isinstance(values, Iterable) or isinstance(values, bytes):
         message = f"{name} takes {', '.join(map(repr, choices))}, not {values!r}"
         raise UsageTypeError(message)
+    if values is choices:
+        return frozenset(choices)
     words: Iterable[object] = (values,) if isinstance(values, str) else values
     return frozenset(checked_choice(name, word, choices) for word in words)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from pytest_epoll._core import limits
 from pytest_epoll._core.showing import count
 from pytest_epoll._core.summary import Criterion, RouteSummary
 from pytest_epoll._serving import paths, phases
@@ -86,6 +88,23 @@ class Pattern:
         facets = Facets(request)
         for check in (*self.head_checks, *self.body_checks):
             yield from check.explain(facets)
+
+
+def pattern_of(method: object, path: object, criteria: Mapping[str, object]) -> Pattern:
+    """Return a pattern; it can't change, so one of a method and a path alone is made once for all tests that use it.
+
+    Raises:
+        UsageError: as `Pattern`.
+        UsageTypeError: as `Pattern`.
+    """
+    if not criteria and type(method) is str and type(path) is str:
+        return _plain_pattern(method, path)
+    return Pattern(method, path, criteria)
+
+
+@lru_cache(maxsize=limits.HEADS_REMEMBERED)
+def _plain_pattern(method: str, path: str) -> Pattern:
+    return Pattern(method, path, {})
 
 
 class RouteEntry:
