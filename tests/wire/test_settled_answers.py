@@ -251,3 +251,33 @@ def test_a_body_in_the_read_of_its_head_is_answered_in_its_turn(server, behind):
     expected = ok("a") + ok("c") + ok("b") * 2 + ok("a") * bool(behind)
 
     assert expected == exchange(server, get("a") + get("c") + post * 2 + behind, expected)
+
+
+LARGE = 20 * 1024 * 1024
+
+
+@pytest.mark.parametrize("is_cut", [False, True], ids=["sent whole", "cut off by the client"])
+def test_a_large_answer_is_not_kept_in_memory_by_the_record_of_it(server, is_cut):
+    server.get("/a").respond(content=b"y" * LARGE)
+    with RawClient(server.address) as client:
+        client.send(get("a"))
+        if is_cut:
+            server.connections[0].wait_event("send-blocked")
+            client.reset()
+        else:
+            client.recv_exactly(LARGE + len(client_head(LARGE)))
+    connection = server.connections[0]
+    connection.wait_ended()
+    request = server.requests[0]
+
+    kept = request._record.sent
+    assert [] == [piece for piece in (*kept._first, *kept._last) if isinstance(piece, memoryview)]
+    assert is_cut == (request.response_bytes_sent < LARGE)
+    sent = connection.raw_sent
+    assert sent.startswith(client_head(LARGE))
+    assert sent.endswith(b"y" * 256 * 1024)
+    assert request.response_bytes_sent == connection.bytes_sent
+
+
+def client_head(size):
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size

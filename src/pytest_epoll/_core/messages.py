@@ -48,8 +48,12 @@ class Window:
         self._last: list[bytes | bytearray | memoryview] = []
         self._last_size = 0
 
-    def add(self, data: bytes | memoryview) -> None:
-        """Take the next bytes of the stream."""
+    def add(self, data: bytes | memoryview, *, has_more: bool = False) -> None:
+        """Take the next bytes of the stream.
+
+        If there are more to come, copying what is probably not the last waits until they have, or until `settle`.
+        """
+        may_wait = has_more and isinstance(data, memoryview) and isinstance(data.obj, bytes)
         size = len(data)
         self.size += size
         room = self._first_room
@@ -62,17 +66,23 @@ class Window:
             data = data[room:]
             size -= room
         if size >= limits.WINDOW:
-            self._replace_last(data[-limits.WINDOW :])
+            self._replace_last(data[-limits.WINDOW :], may_wait=may_wait)
         elif size:
-            self._last.append(_kept(data))
+            self._last.append(data if may_wait else _kept(data))
             self._last_size += size
             while self._last_size - len(self._last[0]) >= limits.WINDOW:
                 self._last_size -= len(self._last.pop(0))
 
-    def _replace_last(self, data: bytes | memoryview) -> None:
+    def settle(self) -> None:
+        """Copy what waits for it: there is nothing more to come."""
+        self._last = [_kept(piece) if isinstance(piece, memoryview) else piece for piece in self._last]
+
+    def _replace_last(self, data: bytes | memoryview, *, may_wait: bool) -> None:
         """Take a whole window's bytes in place of the last ones, into the same memory if there is some."""
         last = self._last[0] if self._last else None
-        if isinstance(last, bytearray):
+        if may_wait:
+            self._last = [data]
+        elif isinstance(last, bytearray):
             memoryview(last)[:] = data
             del self._last[1:]
         else:
@@ -227,7 +237,7 @@ class RequestRecord:
         self.sent = Window()
         self.body_sent = 0
 
-    def add_sent(self, data: bytes | memoryview, at_ns: int) -> None:
+    def add_sent(self, data: bytes | memoryview, at_ns: int, *, has_more: bool = False) -> None:
         """Note bytes of the answer that the kernel has accepted."""
-        self.sent.add(data)
+        self.sent.add(data, has_more=has_more)
         self.responded_ns = at_ns

@@ -61,7 +61,8 @@ def _note(context: Context, exchange: Exchange, reply: Reply) -> None:
     size = 0
     if reply.is_whole:
         image, _ = reply.encoded(record.head)
-        size, exchange.head_size = image.size, image.head_size
+        size = image.size
+        exchange.expect(image)
     record.status = reply.status or None
     if record.route is not None:
         detail = (record.route, reply.number, reply.status)

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from pytest_epoll._core import clock, timeline
+from pytest_epoll._core import clock, limits, timeline
 from pytest_epoll._core.acts import (
     Drain,
     Fired,
@@ -49,13 +49,14 @@ if TYPE_CHECKING:
 class Exchange:
     """A request that is being read or answered. Loop thread only."""
 
-    __slots__ = ("_journal", "early", "head_size", "is_listed", "otherwise", "record", "refusal")
+    __slots__ = ("_due", "_journal", "early", "head_size", "is_listed", "otherwise", "record", "refusal")
 
     def __init__(self, journal: Journal, record: RequestRecord) -> None:
         self._journal = journal
         self.record = record
         self.is_listed = False  # whether it is in the journal's list of requests
         self.head_size = 0  # of the answer; what is sent beyond it counts as its body
+        self._due = 0  # bytes of the answer, if they are known
         self.early: Reply | None = None  # the answer, chosen at the head, that acts while the request is read
         self.refusal: Reply | None = None  # the answer to a request that can't be routed
         self.otherwise: Callable[[], Response] | None = None  # the answer if a handler may return None, and does
@@ -65,11 +66,18 @@ class Exchange:
         record = self.record
         at_ns = clock.now_ns()
         before = record.sent.size
+        has_more = before + sum(map(len, views)) < self._due
         for view in views:
-            record.add_sent(view, at_ns)
+            record.add_sent(view, at_ns, has_more=has_more)
+        if self._due > WORTH_WAITING:
+            self._journal.watch_sent(record, has_more=has_more)
         record.body_sent += max(0, record.sent.size - max(before, self.head_size))
         size = record.sent.size - before
         self._journal.note(at_ns, record, timeline.SENT, size, bytes(views[0][:PREVIEW]))
+
+    def expect(self, image: Image) -> None:
+        """Note what is about to be sent."""
+        self.head_size, self._due = image.head_size, image.size
 
     def begin_answer(self, status: int, image: Image, size: int | None) -> None:
         """Note what is about to be sent; `size` of all of it, if that is known."""
@@ -78,6 +86,9 @@ class Exchange:
         if size is not None:
             self._journal.note(clock.now_ns(), self.record, timeline.DUE, size)
 
+
+WORTH_WAITING = 2 * limits.WINDOW
+"""Bytes of an answer up to which all of it is in the record's window anyway."""
 
 PREVIEW = 256
 """Bytes of a segment that its fact keeps: enough for a line of the timeline; the rest is in the record's window."""

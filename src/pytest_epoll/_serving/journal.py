@@ -36,6 +36,7 @@ class Journal:
         self.mishaps: list[Mishap] = []  # what the test's own code raised
         self._spools: WeakSet[FileSpool] = WeakSet()
         self.reading: set[RequestRecord] = set()  # listed and not yet read to the end
+        self._unsettled: dict[int, Window] = {}  # of answers that are being sent, by connection
         self._parse_head = parse_head
         self._earlier: dict[
             int, ConnectionRecord
@@ -121,6 +122,20 @@ class Journal:
             window.add(record.interim)
             window.add_window(record.sent)
         return window
+
+    def watch_sent(self, record: RequestRecord, *, has_more: bool) -> None:
+        """Have what is kept of an answer settled once all of it was sent, or its connection has ended."""
+        if has_more:
+            self._unsettled[record.connection] = record.sent
+        else:
+            record.sent.settle()
+            self._unsettled.pop(record.connection, None)
+
+    def connection_ended(self, index: int) -> None:
+        """Settle what is kept of an answer that was cut off."""
+        window = self._unsettled.pop(index, None)
+        if window is not None:
+            window.settle()
 
     def records(self) -> list[RequestRecord]:
         """Return all records, in order of arrival; callable from any thread behind the barrier."""

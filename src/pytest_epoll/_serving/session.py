@@ -192,6 +192,7 @@ class Session:
             self._is_awaiting_request = False
             self._has_parted = True
             self._intake.close(clock.now_ns(), "the server broke the connection off")
+        self._context.journal.connection_ended(self.record.index)
         self._on_end(self.record.index)
 
     def stop(self) -> None:

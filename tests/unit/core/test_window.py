@@ -26,13 +26,15 @@ def piece_of(size, start, kind):
     return memoryview(piece) if kind == "whole" else memoryview(SOURCE)[start : start + size]
 
 
-@given(pieces)
-def test_first_and_last_bytes_are_kept_whatever_pieces_they_come_in(given_pieces):
+@given(pieces, st.lists(st.booleans(), min_size=9, max_size=9), st.booleans())
+def test_first_and_last_bytes_are_kept_whatever_pieces_they_come_in(given_pieces, has_more, is_settled):
     window, stream = Window(), b""
-    for given_piece in given_pieces:
+    for number, given_piece in enumerate(given_pieces):
         piece = piece_of(*given_piece)
-        window.add(piece)
+        window.add(piece, has_more=has_more[number])
         stream += piece
+    if is_settled:
+        window.settle()
     first, missing, last = window.parts()
 
     assert len(stream) == window.size == len(first) + missing + len(last)
@@ -86,3 +88,24 @@ def test_the_last_bytes_of_a_large_body_are_kept_in_the_same_memory_all_along():
     assert [kept] == window._last
     assert kept is window._last[0]
     assert SOURCE[5 * WINDOW : 6 * WINDOW] == kept
+
+
+def test_what_waited_to_be_copied_keeps_nothing_large_once_it_is_settled():
+    whole = bytes(8 * WINDOW)
+    before = sys.getrefcount(whole)
+    window = Window()
+    for start in range(0, 8 * WINDOW, WINDOW):
+        window.add(memoryview(whole)[start : start + WINDOW], has_more=True)
+
+    assert sys.getrefcount(whole) > before
+    window.settle()
+    assert before == sys.getrefcount(whole)
+
+
+def test_a_buffer_that_may_change_is_copied_even_if_more_is_to_come():
+    buffer = bytearray(b"a" * (3 * WINDOW))
+    window = Window()
+    window.add(memoryview(buffer), has_more=True)
+    buffer[:] = b"b" * len(buffer)
+
+    assert (b"a" * WINDOW, WINDOW, b"a" * WINDOW) == window.parts()
