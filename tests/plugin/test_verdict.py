@@ -77,6 +77,30 @@ FINDINGS = {
         """,
         ["E   handler-error: c0.0 *", "E*AttributeError: *nothing*"],
     ),
+    "stream": (
+        """
+        def items():
+            yield b"a"
+            raise RuntimeError("no more")
+        epoll_server.get("/x").respond(stream=items)
+        assert ask(epoll_server).startswith(b"HTTP/1.1 200")
+        epoll_server.wait_idle()
+        """,
+        ["E   handler-error: c0.0 stream=items of test_it.py:* raised RuntimeError: no more", "E*in items"],
+    ),
+    "too large": (
+        """
+        epoll_server.get("/x", optional=True).respond()
+        ask(epoll_server, "/" + "x" * 70_000)
+        """,
+        ["E   malformed: c0.0*", "E     received: GET /xxx*", "E     answered 431; sent on purpose? *"],
+    ),
+    "not HTTP": (
+        """
+        ask(epoll_server, "/x y z")
+        """,
+        ["E   malformed: c0.0*", "E     answered 400; sent on purpose? *"],
+    ),
     "malformed": (
         """
         ask(epoll_server, method="BREW")

@@ -115,7 +115,8 @@ class Score:
     __hash__ = None  # type: ignore[assignment]  # its source may have none
 
     def __repr__(self) -> str:
-        return f"{self._name}={self._source!r}"
+        name = getattr(self._source, "__qualname__", None)  # of a function or a generator: an address tells nobody much
+        return f"{self._name}={self._source!r}" if name is None else f"{self._name}={name.rpartition('<locals>.')[2]}"
 
 
 def event_bytes(item: Any) -> bytes:
