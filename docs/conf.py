@@ -46,6 +46,8 @@ nitpick_ignore_regex = [
         r"(Awaitable|Callable|Coroutine|Generator|Iterable|Iterator|Mapping|Sequence|Future|PathLike|Pattern)",
     ),
     ("py:class", r"(TracebackType|Self|Any|P|P\.args|P\.kwargs|T|T_co|optional|socket)"),
+    # What `faults.body()` and its kin return: a value to hand on.
+    ("py:class", r"pytest_epoll\.faults\._positions\.Place"),
     # Aliases that the text beside them explains.
     (
         "py:class",

@@ -25,6 +25,22 @@ def test_every_fault_has_a_place(name):
     assert re.search(rf":: pytest_epoll\.faults\.{name}$", REFERENCE, re.MULTILINE)
 
 
+def test_every_fault_has_a_row_in_the_table():
+    page = (ROOT / "docs" / "reference" / "faults.md").read_text()
+    rows = re.findall(r"^\| \[`(\w+)`\]\(#pytest_epoll\.faults\.(\w+)\) \|", page, re.MULTILINE)
+    classes = {name for name in faults.__all__ if inspect.isclass(getattr(faults, name)) and name != "Fault"}
+
+    assert [(name, name) for name, _ in rows] == rows
+    assert classes == {name for name, _ in rows}
+
+
+def test_every_position_has_a_row_in_the_table():
+    page = (ROOT / "docs" / "reference" / "faults.md").read_text()
+    rows = re.findall(r"^\| `faults\.(\w+)\(", page, re.MULTILINE)
+
+    assert {name for name in faults.__all__ if not inspect.isclass(getattr(faults, name))} == set(rows)
+
+
 @pytest.mark.parametrize("name", match.__all__)
 def test_every_pattern_has_a_place(name):
     assert f"pytest_epoll.match.{name}\n" in REFERENCE

@@ -27,7 +27,8 @@ class StopReading:
     goes out, and whatever the client sends on the connection afterwards stays unread.
 
     The kernel: swallows some 4 MB before the client's `send` blocks; see `SlowReads`. FIN and RST are noticed without
-    reading (EPOLLRDHUP, epoll(7)), but a FIN that stands behind a closed window is not; the timeline says so.
+    reading (EPOLLRDHUP, epoll(7)), but a FIN that stands behind a closed window can't even be sent: `closed_by` stays
+    None.
 
     The client: its upload blocks, and a write timeout fires; a small one is sent, and a read timeout fires.
 
