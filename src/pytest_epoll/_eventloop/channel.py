@@ -55,8 +55,8 @@ class Conversation(Protocol):
     def note_sent(self, views: list[memoryview]) -> None:
         """Count bytes of an interim response; see `Sink`."""
 
-    def stalled(self) -> None:
-        """The stream has come to a stall; `goodbye_noticed` of the transport's owner ends it."""
+    def goodbye_noticed(self) -> None:
+        """The client has sent FIN, and the stream has come to a stall."""
 
     def begin_drain(self) -> None:
         """From now on discard what the client sends."""
@@ -172,7 +172,8 @@ class Channel:
         self._note(timeline.STALLED)
         self.is_stalled = True
         self._transport.pause_reading()
-        self._conversation.stalled()
+        if self._transport.record.closed_by == "client":
+            self._conversation.goodbye_noticed()  # it is no news, so the transport will not tell
         return False
 
     def _send_continue(self, act: acts.SendContinue) -> bool:

@@ -189,8 +189,7 @@ class Session:
         """The connection has ended."""
         self._is_free = False
         if self._intake is not None and self._intake.current is not None:
-            self._is_awaiting_request = False
-            self._has_parted = True
+            self._is_awaiting_request, self._has_parted = False, True
             self._intake.close(clock.now_ns(), "the server broke the connection off")
         self._context.journal.connection_ended(self.record.index)
         self._on_end(self.record.index)
@@ -232,8 +231,7 @@ class Session:
             brake.rest()
 
     def _go_on_reading(self, *, has_reached: bool) -> None:
-        self._is_awaiting_request = False
-        self.has_reached = has_reached
+        self._is_awaiting_request, self.has_reached = False, has_reached
         assert self._channel is not None
         self._channel.resume()
 
@@ -250,10 +248,13 @@ class Session:
     def request_ended(self, exchange: Exchange) -> None:
         """A request has been read to its end, or will not be."""
         if self._is_awaiting_request and self._queue[0] is exchange:
-            if self._brake is not None and not self._brake.may_read_on:
-                self.transport.pause_reading()
-            self._go_on_reading(has_reached=self._brake is None or self._brake.is_at_position(exchange.record))
-            return
+            if exchange.early is None or exchange.refusal is None:
+                if self._brake is not None and not self._brake.may_read_on:
+                    self.transport.pause_reading()
+                self._go_on_reading(has_reached=self._brake is None or self._brake.is_at_position(exchange.record))
+                return
+            exchange.early, self._is_awaiting_request = None, False  # malformed behind its head: that is answered now
+            self._give_up_answer()
         if not (self._queue and self._queue[-1] is exchange):
             self._queue.append(exchange)
         self._answer_queue()
@@ -269,13 +270,16 @@ class Session:
         self._is_answering = False
         if exchange is not None:
             self._queue.remove(exchange)
-            if was_awaiting and self._channel is not None:
-                self._channel.abort()
+            if was_awaiting:
+                self._give_up_answer()
 
     def _give_up(self) -> None:
         self._queue.clear()
         if self._cork is not None:
             self._cork.drop()
+        self._give_up_answer()
+
+    def _give_up_answer(self) -> None:
         if self._channel is not None:
             self._channel.abort()
 
@@ -392,11 +396,6 @@ class Session:
         record = self._queue[0].record
         record.interim += b"".join(views)
         self._context.journal.note(clock.now_ns(), record, kind, size, detail)
-
-    def stalled(self) -> None:
-        """The channel will do nothing more: that is over at once if the client has parted already."""
-        if self.record.closed_by == "client":
-            self.goodbye_noticed()
 
     def begin_drain(self) -> None:
         """From now on discard what the client sends."""

@@ -99,7 +99,7 @@ class FakeConversation:
     def send_continue(self, unless_at):
         self.log.append("continue")
 
-    def stalled(self):
+    def goodbye_noticed(self):
         """It is in the facts."""
 
     def begin_drain(self):

@@ -230,3 +230,37 @@ def test_together_with_a_criterion_on_the_body_it_is_refused(server, criterion):
 
     assert "faults.StopReading" in str(caught.value)
     assert "after=" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.Stall(after_reading=faults.body(3)),
+        faults.HangUp(after_reading=faults.content(3)),
+        faults.SlowReads(1_000_000, size=2),
+        faults.StopReading("end"),
+    ],
+)
+def test_a_request_that_is_malformed_behind_its_head_gets_its_400(server, fault):
+    server.post("/x").respond(fault=fault)
+    with RawClient(server.address) as client:
+        client.send(CHUNKED_HEAD + b"zz\r\nhello" + GET)
+        answer, how = client.read_to_end()
+
+        assert (b"HTTP/1.1 400 ", "fin") == (answer[:13], how)
+        assert "malformed" in [finding.kind for finding in server.findings()]
+        assert [400] == [request.response_status for request in server.requests]
+
+
+@pytest.mark.parametrize(
+    ("position", "message"),
+    [(faults.body(11), HEAD + PLAIN), (faults.body(36), CHUNKED_HEAD + CHUNKED), (faults.content(11), HEAD + PLAIN)],
+)
+def test_the_last_byte_is_a_position_too(server, position, message):
+    server.post("/x").respond_with(faults.Reset(after_reading=position))
+    with RawClient(server.address) as client:
+        client.send(message + GET)
+
+        assert (b"", "rst") == client.read_to_end()
+    assert [(message, True)] == [(request.raw, request.complete) for request in server.requests]
+    assert [] == server.findings()
