@@ -112,7 +112,7 @@ class Reply:
         return encoded
 
 
-def _refuse_impossible_places(response: Response, faults: tuple[Fault, ...], *, is_handler: bool) -> None:
+def _refuse_impossible_places(response: Response, faults: Iterable[object], *, is_handler: bool) -> None:
     is_live = response.score is not None and response.score.items is None
     for fault in faults:
         places = getattr(fault, "positions", None)
@@ -222,6 +222,7 @@ def as_response(result: Any) -> Response:
 
 
 def _refuse_late(response: Response) -> None:
+    _refuse_impossible_places(response, response.faults, is_handler=False)
     for fault in response.faults:
         if acts_on_reading(fault):
             message = (
