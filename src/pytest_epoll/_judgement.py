@@ -78,8 +78,9 @@ def begin(item: pytest.Item) -> None:
 
 
 def forget(item: pytest.Item) -> None:
-    """Let go of the servers of a test that is over."""
-    item.stash.setdefault(_docket, Docket())
+    """Let go of the servers of a test that is over, and release the files of their large records at once."""
+    for server in item.stash.setdefault(_docket, Docket()).servers:
+        server._journal.release_files()  # noqa: SLF001 - nobody else may: a record outlives its server
     del item.stash[_docket]
 
 

@@ -561,3 +561,34 @@ def test_two():
     )
 
     result.assert_outcomes(passed=2)
+
+
+def test_the_files_of_large_bodies_are_released_with_their_test(pytester):
+    """Also those of a failing one, and although its report keeps the server alive."""
+    pytester.makepyfile(
+        """
+        import gc, os
+        import httpx
+
+        gc.disable()
+        before = set(os.listdir("/proc/self/fd"))
+
+        def left_over():
+            links = {fd: os.readlink(f"/proc/self/fd/{fd}") for fd in set(os.listdir("/proc/self/fd")) - before
+                     if os.path.exists(f"/proc/self/fd/{fd}") or os.path.islink(f"/proc/self/fd/{fd}")}
+            return [link for link in links.values() if "deleted" in link]
+
+        def test_one(epoll_server):
+            epoll_server.post("/up").respond(201)
+            httpx.post(epoll_server.url + "/up", content=b"x" * 2**21, trust_env=False)
+            assert len(left_over()) == 1
+            assert epoll_server.last_request.body == b""
+
+        def test_two():
+            assert left_over() == []
+        """
+    )
+    result = pytester.runpytest_subprocess("-p", "no:randomly", "-p", "no:cacheprovider")
+
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["FAILED *test_one*"])
