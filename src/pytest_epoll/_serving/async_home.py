@@ -50,10 +50,24 @@ class _AsyncioHome:
         self._has_ended: asyncio.Event | None = None  # of the last run; that thread only
 
     def run(self, awaitable: Awaitable[Any]) -> Any:
+        self._has_ended = None
         self._future = future = self._start(self._tracked(awaitable), awaitable)
+        future.add_done_callback(lambda done: self._drop_unstarted(awaitable) if done.cancelled() else None)
         if self._is_cancelled:
             future.cancel()
         return future.result()
+
+    def _drop_unstarted(self, awaitable: Awaitable[Any]) -> None:
+        """Close what was cancelled before its first step; behind the cancellation, on that loop."""
+
+        def drop() -> None:
+            if self._has_ended is None:
+                _close_unstarted(awaitable)
+
+        try:
+            self._loop.call_soon_threadsafe(drop)
+        except RuntimeError:
+            pass  # the loop is closed, and asyncio has closed what was open in it
 
     def _start(self, tracked: Any, inside: Any) -> Future[Any]:
         import asyncio  # noqa: PLC0415 - there is a loop, so it was imported long ago
@@ -114,7 +128,11 @@ class _OwnHome:
         self._task = self._loop.create_task(_awaited(awaitable))
         if is_cancelled:
             self._task.cancel()
-        return self._loop.run_until_complete(self._task)
+        try:
+            return self._loop.run_until_complete(self._task)
+        except asyncio.CancelledError:
+            _close_unstarted(awaitable)  # does nothing unless it was cancelled before its first step
+            raise
 
     def cancel(self) -> None:
         self._is_cancelled = True
