@@ -6,11 +6,16 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytest_plugins = ["pytester"]
+
+# A busy machine must not fail an example that is merely slow.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 SETTLE_SECONDS = 2.0
 """How long a thread that is ending, or a descriptor that is being closed, may take before it counts as left over."""
