@@ -123,15 +123,23 @@ class _OwnHome:
     def _run(self, awaitable: Awaitable[Any], *, is_cancelled: bool) -> Any:
         import asyncio  # noqa: PLC0415 - 40 ms, and only a test with coroutines needs it
 
+        has_started = False
+
+        async def awaited() -> Any:
+            nonlocal has_started
+            has_started = True
+            return await awaitable
+
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
-        self._task = self._loop.create_task(_awaited(awaitable))
+        self._task = self._loop.create_task(awaited())
         if is_cancelled:
             self._task.cancel()
         try:
             return self._loop.run_until_complete(self._task)
         except asyncio.CancelledError:
-            _close_unstarted(awaitable)  # does nothing unless it was cancelled before its first step
+            if not has_started:  # a started one has been told
+                _close_unstarted(awaitable)
             raise
 
     def cancel(self) -> None:
@@ -251,10 +259,6 @@ async def _end_tasks() -> None:
     for task in left:
         task.cancel()
     await asyncio.gather(*left, return_exceptions=True)
-
-
-async def _awaited(awaitable: Awaitable[Any]) -> Any:
-    return await awaitable
 
 
 def _close_unstarted(awaitable: Any) -> None:

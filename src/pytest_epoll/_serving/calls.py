@@ -232,7 +232,7 @@ class Feed:
     def _run_async(self, score: Score, iterator: AsyncIterator[object]) -> None:
         while True:
             try:
-                item = self._home.run(iterator.__anext__())
+                item = self._home.run(_next_item(iterator))
             except StopAsyncIteration:
                 return
             self._put(score.encode(item))
@@ -266,3 +266,8 @@ class Feed:
                 source.close()
         except BaseException as error:  # noqa: BLE001 - likewise
             self._fails(error)
+
+
+async def _next_item(iterator: AsyncIterator[object]) -> object:
+    """Ask for an item once this runs: what `__anext__` returns may be closed unrun only at the generator's expense."""
+    return await iterator.__anext__()
