@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pytest_epoll._core.acts import ReadTo, SendContinue
 from pytest_epoll.errors import UsageError
 from pytest_epoll.faults._cut import Here, mark
+from pytest_epoll.faults._fault import FaultValue
 from pytest_epoll.faults._positions import checked_position, checked_reading_position
 
 if TYPE_CHECKING:
     from pytest_epoll._core.acts import Act, Acts
     from pytest_epoll.faults._positions import Position
+
+
+class AtOnePlace(FaultValue, Protocol):
+    """A fault with the two places, `after` and `after_reading`, of which one is given."""
+
+    __slots__ = ()
+
+    after: Position
+    after_reading: Position | None
+
+    @property
+    def needs_reply(self) -> bool:
+        """Whether there must be a reply to act on: not if it is over before its first byte."""
+        return self.after_reading is None and self.after != 0
+
+    @property
+    def acts_on_reading(self) -> bool:
+        """Whether it acts while the request is read."""
+        return self.after_reading is not None
+
+    def positions(self) -> tuple[Position, ...]:
+        """Return the places in the reply."""
+        return (self.after,) if self.after_reading is None else ()
 
 
 def check_places(name: str, after: object, after_reading: object) -> None:

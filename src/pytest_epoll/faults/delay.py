@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING
 from pytest_epoll._core.acts import Fired, Sleep
 from pytest_epoll._core.content import checked_delay
 from pytest_epoll.faults._cut import Here, mark
-from pytest_epoll.faults._explain import dry_run
+from pytest_epoll.faults._fault import FaultValue
 from pytest_epoll.faults._positions import checked_position
-from pytest_epoll.faults._show import code_of
 
 if TYPE_CHECKING:
     from pytest_epoll._core.acts import Acts
-    from pytest_epoll._core.response import Response
     from pytest_epoll.faults._positions import Position
 
 
-@dataclass(frozen=True, slots=True)
-class Delay:
+@dataclass(frozen=True, slots=True, repr=False)
+class Delay(FaultValue):
     """A pause of so many seconds after `after` bytes of the reply; then it goes on.
 
     When: at that place; 0 is before the first byte. If the reply is shorter, the fault does not fire, which is a
@@ -48,18 +46,6 @@ class Delay:
     def positions(self) -> tuple[Position, ...]:
         """Return the places in the reply."""
         return (self.after,)
-
-    def __repr__(self) -> str:
-        return code_of(self)
-
-    def explain(self, response: Response) -> list[str]:
-        """Return what would go on the wire, line by line: a dry run, of an answer to a plain GET.
-
-        Raises:
-            UsageTypeError: something that is no `Response`.
-            UsageError: a position that it can't have.
-        """
-        return dry_run(self, response)
 
     def through(self, acts: Acts) -> Acts:
         """Cut the reply and pause."""

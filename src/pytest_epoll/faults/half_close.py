@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING
 
 from pytest_epoll._core.acts import Fired, ShutdownWrite
 from pytest_epoll.faults._after import at_place
-from pytest_epoll.faults._explain import dry_run
+from pytest_epoll.faults._fault import FaultValue
 from pytest_epoll.faults._positions import checked_position
-from pytest_epoll.faults._show import code_of
 
 if TYPE_CHECKING:
     from pytest_epoll._core.acts import Acts
-    from pytest_epoll._core.response import Response
     from pytest_epoll.faults._positions import Position
 
 
-@dataclass(frozen=True, slots=True)
-class HalfClose:
+@dataclass(frozen=True, slots=True, repr=False)
+class HalfClose(FaultValue):
     """FIN after `after` bytes of the reply, while reading goes on: further requests are listed, and never answered.
 
     When: at that place of the reply, after its last byte if nothing is said. If the reply is shorter, the fault does
@@ -47,18 +45,6 @@ class HalfClose:
     def positions(self) -> tuple[Position, ...]:
         """Return the places in the reply."""
         return (self.after,)
-
-    def __repr__(self) -> str:
-        return code_of(self)
-
-    def explain(self, response: Response) -> list[str]:
-        """Return what would go on the wire, line by line: a dry run, of an answer to a plain GET.
-
-        Raises:
-            UsageTypeError: something that is no `Response`.
-            UsageError: a position that it can't have.
-        """
-        return dry_run(self, response)
 
     def through(self, acts: Acts) -> Acts:
         """Cut the reply and shut down our side."""

@@ -12,19 +12,18 @@ from pytest_epoll._core.checks import checked_flag, checked_whole
 from pytest_epoll._core.content import checked_delay
 from pytest_epoll.errors import UsageError, UsageTypeError
 from pytest_epoll.faults._cut import Here, mark
-from pytest_epoll.faults._explain import dry_run
+from pytest_epoll.faults._fault import FaultValue
 from pytest_epoll.faults._positions import checked_position
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_epoll._core.acts import Acts
-    from pytest_epoll._core.response import Response
     from pytest_epoll.faults._positions import Position
 
 
 @dataclass(frozen=True, slots=True)
-class PartialWrites:
+class PartialWrites(FaultValue):
     """The reply in pieces: of `size` bytes each, of these `sizes` and then the rest, or `cuts` at these positions.
 
     When: from the first byte of the reply on. It fires with the first cut; a reply with no byte behind the first piece
@@ -96,15 +95,6 @@ class PartialWrites:
         if self.sizes is not None:
             return accumulate(self.sizes)
         return iter(self.cuts or ())
-
-    def explain(self, response: Response) -> list[str]:
-        """Return what would go on the wire, line by line: a dry run, of an answer to a plain GET.
-
-        Raises:
-            UsageTypeError: something that is no `Response`.
-            UsageError: a position that it can't have.
-        """
-        return dry_run(self, response)
 
     def through(self, acts: Acts) -> Acts:
         """Cut the reply at each position, and wait there if there is something to send behind it."""

@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING
 from pytest_epoll._core.acts import Fired, ReadTo, SetOption
 from pytest_epoll._core.checks import checked_number, checked_whole
 from pytest_epoll.errors import UsageError
-from pytest_epoll.faults._explain import dry_run
-from pytest_epoll.faults._show import code_of
+from pytest_epoll.faults._fault import FaultValue
 
 if TYPE_CHECKING:
     from pytest_epoll._core.acts import Acts
-    from pytest_epoll._core.response import Response
     from pytest_epoll.faults._positions import Position
 
 PIECES_A_SECOND = 20
 """Without a `size`: 50 ms between two reads."""
 
 
-@dataclass(frozen=True, slots=True)
-class SlowReads:
+@dataclass(frozen=True, slots=True, repr=False)
+class SlowReads(FaultValue):
     """The request's body read at so many bytes a second, `size` bytes at a time, with real back-pressure.
 
     When: from the end of the head to the end of the body; it fires as reading begins.
@@ -61,18 +59,6 @@ class SlowReads:
     def positions(self) -> tuple[Position, ...]:
         """Return the places in the reply: none."""
         return ()
-
-    def __repr__(self) -> str:
-        return code_of(self)
-
-    def explain(self, response: Response) -> list[str]:
-        """Return what would go on the wire, line by line: a dry run, of an answer to a plain GET.
-
-        Raises:
-            UsageTypeError: something that is no `Response`.
-            UsageError: a position that it can't have.
-        """
-        return dry_run(self, response)
 
     def through(self, acts: Acts) -> Acts:
         """Set a pace for reading."""

@@ -9,24 +9,22 @@ from pytest_epoll._core.acts import Fired, Send, Sleep
 from pytest_epoll._core.checks import checked_number, checked_whole
 from pytest_epoll.errors import UsageError
 from pytest_epoll.faults._cut import Here, mark
-from pytest_epoll.faults._explain import dry_run
+from pytest_epoll.faults._fault import FaultValue
 from pytest_epoll.faults._positions import checked_position
-from pytest_epoll.faults._show import code_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_epoll._core.acts import Acts
     from pytest_epoll._core.image import Image
-    from pytest_epoll._core.response import Response
     from pytest_epoll.faults._positions import Position
 
 PIECES_A_SECOND = 20
 """Without a `size`: a piece every 50 ms looks continuous to a client and costs next to nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class SlowWrites:
+@dataclass(frozen=True, slots=True, repr=False)
+class SlowWrites(FaultValue):
     """The reply at so many bytes a second, from `after` on, in pieces of `size` bytes.
 
     When: from that place on; the first piece goes out at once, each further one after a pause. It fires with the first
@@ -60,18 +58,6 @@ class SlowWrites:
     def positions(self) -> tuple[Position, ...]:
         """Return the places in the reply."""
         return (self.after,)
-
-    def __repr__(self) -> str:
-        return code_of(self)
-
-    def explain(self, response: Response) -> list[str]:
-        """Return what would go on the wire, line by line: a dry run, of an answer to a plain GET.
-
-        Raises:
-            UsageTypeError: something that is no `Response`.
-            UsageError: a position that it can't have.
-        """
-        return dry_run(self, response)
 
     def through(self, acts: Acts) -> Acts:
         """Cut what lies behind the place into pieces, and pause between them."""

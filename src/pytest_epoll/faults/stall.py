@@ -7,18 +7,15 @@ from typing import TYPE_CHECKING
 
 from pytest_epoll._core import acts as _acts
 from pytest_epoll._core.acts import Fired
-from pytest_epoll.faults._after import at_place, check_places, while_reading
-from pytest_epoll.faults._explain import dry_run
-from pytest_epoll.faults._show import code_of
+from pytest_epoll.faults._after import AtOnePlace, at_place, check_places, while_reading
 
 if TYPE_CHECKING:
     from pytest_epoll._core.acts import Acts
-    from pytest_epoll._core.response import Response
     from pytest_epoll.faults._positions import Position
 
 
-@dataclass(frozen=True, slots=True)
-class Stall:
+@dataclass(frozen=True, slots=True, repr=False)
+class Stall(AtOnePlace):
     """Stay open and do nothing more, after `after` bytes of the reply or once the request was read to `after_reading`.
 
     When: at that place: of the reply a position such as 137, "head" or `faults.body(10)`; of the request likewise. If
@@ -43,32 +40,6 @@ class Stall:
 
     def __post_init__(self) -> None:
         check_places("Stall", self.after, self.after_reading)
-
-    @property
-    def needs_reply(self) -> bool:
-        """Whether there must be a reply to act on: not if it is silent from the beginning."""
-        return self.after_reading is None and self.after != 0
-
-    @property
-    def acts_on_reading(self) -> bool:
-        """Whether it acts while the request is read."""
-        return self.after_reading is not None
-
-    def positions(self) -> tuple[Position, ...]:
-        """Return the places in the reply."""
-        return (self.after,) if self.after_reading is None else ()
-
-    def __repr__(self) -> str:
-        return code_of(self)
-
-    def explain(self, response: Response) -> list[str]:
-        """Return what would go on the wire, line by line: a dry run, of an answer to a plain GET.
-
-        Raises:
-            UsageTypeError: something that is no `Response`.
-            UsageError: a position that it can't have.
-        """
-        return dry_run(self, response)
 
     def through(self, acts: Acts) -> Acts:
         """Cut the reply or the reading, and stall."""

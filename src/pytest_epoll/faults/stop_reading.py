@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING
 
 from pytest_epoll._core.acts import Fired, ReadTo, Stall
 from pytest_epoll.faults._after import at_place, while_reading
-from pytest_epoll.faults._explain import dry_run
+from pytest_epoll.faults._fault import FaultValue
 from pytest_epoll.faults._positions import checked_reading_position
-from pytest_epoll.faults._show import code_of
 
 if TYPE_CHECKING:
     from pytest_epoll._core.acts import Acts
-    from pytest_epoll._core.response import Response
     from pytest_epoll.faults._positions import Position
 
 
-@dataclass(frozen=True, slots=True)
-class StopReading:
+@dataclass(frozen=True, slots=True, repr=False)
+class StopReading(FaultValue):
     """Read the request up to `after_reading`, and never a byte beyond; "end": answer it, then never read again.
 
     When: at that place of the request. If the request is shorter, the fault does not fire, which is a finding.
@@ -49,18 +47,6 @@ class StopReading:
     def positions(self) -> tuple[Position, ...]:
         """Return the places in the reply: none."""
         return ()
-
-    def __repr__(self) -> str:
-        return code_of(self)
-
-    def explain(self, response: Response) -> list[str]:
-        """Return what would go on the wire, line by line: a dry run, of an answer to a plain GET.
-
-        Raises:
-            UsageTypeError: something that is no `Response`.
-            UsageError: a position that it can't have.
-        """
-        return dry_run(self, response)
 
     def through(self, acts: Acts) -> Acts:
         """Cut the reading, or stall behind the reply."""
