@@ -17,7 +17,7 @@ test: $(STAMP)  ## the whole suite, with branch coverage
 	$(PY) -m coverage report --fail-under=90
 
 quick: $(STAMP)  ## the inner loop
-	$(PY) -m pytest -n 2 -x -m "not slow" --prove-times=2 tests/unit tests/contract tests/wire tests/architecture
+	$(PY) -m pytest -n 2 --dist worksteal -x -m "not slow" --prove-times=2 tests/unit tests/contract tests/wire tests/architecture
 
 check: $(STAMP)  ## everything that reads the code without running the server
 	$(PY) -m ruff format --check .

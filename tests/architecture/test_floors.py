@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -67,9 +68,19 @@ def floor_of(module):
     return FLOORS[module.partition(".")[0]]
 
 
+@cache
+def tree_of(path):
+    return ast.parse(path.read_text())
+
+
+@cache
 def imports_of(path):
-    """Yield (module, whether only for annotations) of every import, inside functions, too."""
-    tree = ast.parse(path.read_text())
+    """Return (module, whether only for annotations) of every import, inside functions, too."""
+    return tuple(_imports(path))
+
+
+def _imports(path):
+    tree = tree_of(path)
     annotations = {
         child
         for node in ast.walk(tree)
@@ -159,7 +170,7 @@ def test_a_file_has_at_most_400_lines(module):
 
 def functions():
     for module, path in modules():
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 yield f"{module}.{node.name}", node
 
@@ -204,7 +215,7 @@ def fault_classes():
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
     )
     for path in sorted((PACKAGE / "faults").glob("[a-z]*.py")):
-        for node in ast.parse(path.read_text()).body:
+        for node in tree_of(path).body:
             if isinstance(node, ast.ClassDef) and node.name in exported:
                 yield node.name, path
 
@@ -214,7 +225,7 @@ def test_nobody_asks_which_fault_it_is_outside_the_faults():
     for module, path in modules():
         if module.startswith("faults"):
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance":
                 asked = {part.id for part in ast.walk(node.args[1]) if isinstance(part, ast.Name)} | {
                     part.attr for part in ast.walk(node.args[1]) if isinstance(part, ast.Attribute)
