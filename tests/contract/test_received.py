@@ -6,7 +6,7 @@ import json
 import httpx
 import pytest
 
-from pytest_epoll import EpollServer, errors
+from pytest_epoll import EpollServer, errors, faults
 from pytest_epoll._serving.barrier import Barrier
 from pytest_epoll.testing import RawClient, in_thread
 
@@ -243,6 +243,17 @@ def test_wait_idle_waits_for_answers_and_not_for_connections(server):
         server.wait_idle()
 
         assert OK == client.recv_exactly(len(OK))
+        assert server.connections[0].is_open
+
+
+@pytest.mark.parametrize("fault", [faults.Stall(), faults.Stall(after_reading="head"), faults.StopReading("end")])
+def test_wait_idle_does_not_wait_for_stalls(server, fault):
+    server.get("/x").respond(fault=fault)
+    with RawClient(server.address) as client:
+        client.send(GET)
+        server.wait_for_connections()[0].wait_event("stalled")
+        server.wait_idle(timeout=0)
+
         assert server.connections[0].is_open
 
 

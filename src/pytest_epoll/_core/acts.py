@@ -16,8 +16,8 @@ pull back: a reply of a gigabyte is never there at once, and what follows a wait
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from pytest_epoll._core.image import Image
@@ -48,6 +48,21 @@ class ReadTo:
     position: object = "end"
     read_on: bool = True
     instead: tuple[Act, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitReadable:
+    """Read nothing until the client has sent a byte or its FIN, or until the time is over; None: without an end.
+
+    What came stays in the kernel's buffers, and nothing is read before the next act that reads (`ReadTo`, `Drain`,
+    `NextRequest`). Bytes that had been read ahead count as bytes. Each way in which the wait can end has something that
+    happens in place of the rest of the stream; with None the stream goes on. An RST ends the stream.
+    """
+
+    duration_ns: int | None = None
+    on_bytes: tuple[Act, ...] | None = None
+    on_eof: tuple[Act, ...] | None = None
+    on_silence: tuple[Act, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +174,7 @@ class NextRequest:
 
 Act: TypeAlias = (
     ReadTo
+    | WaitReadable
     | SetOption
     | Stall
     | SendContinue
@@ -177,3 +193,23 @@ Act: TypeAlias = (
 )
 
 Acts: TypeAlias = Iterator[Act]
+
+_BRANCHES: Final[dict[type, tuple[str, ...]]] = {
+    ReadTo: ("instead",),
+    WaitReadable: ("on_bytes", "on_eof", "on_silence"),
+}
+"""Where an act says what may happen in place of the rest of the stream."""
+
+
+def branches(act: Act) -> Iterator[tuple[str, tuple[Act, ...]]]:
+    """Yield what may happen in place of what follows an act, each with its name."""
+    for name in _BRANCHES.get(type(act), ()):
+        branch = getattr(act, name)
+        if branch is not None:
+            yield name, branch
+
+
+def with_branches(act: Act, change: Callable[[Act], Act]) -> Act:
+    """Return an act in whose branches each act is changed."""
+    changed: dict[str, Any] = {name: tuple(map(change, branch)) for name, branch in branches(act)}
+    return replace(act, **changed) if changed else act

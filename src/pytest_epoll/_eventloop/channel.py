@@ -46,6 +46,11 @@ class Conversation(Protocol):
         """Whether the last position was reached, not only the end of the request before it."""
         ...
 
+    @property
+    def has_read_ahead(self) -> bool:
+        """Whether bytes were read that stand behind what the acts have asked for."""
+        ...
+
     def set_pace(self, pace: tuple[int, int] | None) -> None:
         """Read so many bytes at once, with a pause of so many nanoseconds behind them."""
 
@@ -74,6 +79,7 @@ class Channel:
         "_exchange",
         "_instead",
         "_is_draining",
+        "_is_peeking",
         "_loop",
         "_probe",
         "_question",
@@ -82,6 +88,7 @@ class Channel:
         "_transport",
         "facts",
         "is_stalled",
+        "leaves_unread",
     )
 
     def __init__(
@@ -99,12 +106,19 @@ class Channel:
         self._is_draining = False
         self._instead: tuple[acts.Act, ...] | None = None  # what a position that is being read to stands for
         self.is_stalled = False  # it will do nothing more on this connection
+        self.leaves_unread = False  # whatever comes is left in the kernel's buffers, until an act reads again
+        self._is_peeking = False  # it waits for the client to send something
         self._ticket = 0  # counts waits, so that an answer to an earlier one is not taken for this one's
 
     @property
     def is_busy(self) -> bool:
         """Whether a stream is being carried out."""
         return self._acts is not None
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether nothing happens here before the client does something."""
+        return self.is_stalled or self._is_peeking
 
     def perform(self, stream: Acts, exchange: int) -> None:
         """Carry out a stream of acts; what waits is taken up again by itself, or by `resume`."""
@@ -115,6 +129,7 @@ class Channel:
     def resume(self) -> None:
         """Go on: what the current act waited for is there."""
         self._ticket += 1
+        self._is_peeking = False
         self._take_branch()
         while self._acts is not None:
             act = next(self._acts, None)
@@ -127,9 +142,8 @@ class Channel:
         """Give the stream up, as the client is gone or the server stops; every stage of it is closed."""
         stream, self._acts = self._acts, None
         self._ticket += 1
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._is_peeking = self.leaves_unread = False
+        self._cancel_timer()
         _close(stream)
 
     def eof_received(self) -> None:
@@ -139,6 +153,7 @@ class Channel:
 
     def _end(self, *, is_free: bool) -> None:
         stream, self._acts = self._acts, None
+        self.leaves_unread = False
         _close(stream)
         self._conversation.stream_ended(is_free=is_free)
 
@@ -148,6 +163,7 @@ class Channel:
     # -- one method an act; each returns whether the act is done --
 
     def _read_to(self, act: acts.ReadTo) -> bool:
+        self.leaves_unread = False
         self._instead = act.instead
         is_there = self._conversation.read_to(act.position, read_on=act.read_on)
         if is_there:
@@ -158,8 +174,38 @@ class Channel:
         """Go on with what happens instead, if the position that it stands for was reached."""
         instead, self._instead = self._instead, None
         if instead is not None and self._conversation.has_reached:
-            stream, self._acts = self._acts, iter(instead)
+            self._branch_to(instead)
+
+    def _branch_to(self, branch: tuple[acts.Act, ...] | None) -> None:
+        """Go on with this in place of the rest of the stream; None: with the rest."""
+        if branch is not None:
+            stream, self._acts = self._acts, iter(branch)
             _close(stream)
+
+    def _wait_readable(self, act: acts.WaitReadable) -> bool:
+        self.leaves_unread = True
+        if self._conversation.has_read_ahead:
+            self._branch_to(act.on_bytes)
+            return True
+        ticket = self._ticket
+
+        def take_up(data: bytes | None) -> None:
+            """Go on after the wait; None: nothing has come in time."""
+            if ticket == self._ticket:
+                self._cancel_timer()
+                self._branch_to(act.on_silence if data is None else act.on_bytes if data else act.on_eof)
+                self.resume()
+
+        data = self._transport.peek(take_up)
+        if data is not None:
+            self._branch_to(act.on_bytes if data else act.on_eof)
+            return True
+        if ticket == self._ticket:  # else the client has reset the connection, and the stream was given up
+            self._is_peeking = True
+            if act.duration_ns is not None:
+                # With a last look: what has come since the loop has looked is no silence.
+                self._timer = self._loop.call_later(act.duration_ns, lambda: take_up(self._transport.peek(take_up)))
+        return False
 
     def _set_option(self, act: acts.SetOption) -> bool:
         if act.name == "pace":
@@ -170,7 +216,7 @@ class Channel:
 
     def _stall(self, _act: acts.Stall) -> bool:
         self._note(timeline.STALLED)
-        self.is_stalled = True
+        self.is_stalled = self.leaves_unread = True
         self._transport.pause_reading()
         if self._transport.record.closed_by == "client":
             self._conversation.goodbye_noticed()  # it is no news, so the transport will not tell
@@ -198,6 +244,11 @@ class Channel:
             self.resume()
 
         self._timer = self._loop.call_later(duration_ns, resume)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _hold_until(self, act: acts.HoldUntil) -> bool:
         ticket = self._ticket
@@ -281,6 +332,7 @@ class Channel:
             self._transport.release()
             return True
         self._is_draining = True
+        self.leaves_unread = False
         self._conversation.begin_drain()
         self._timer = self._loop.call_later(clock.to_ns(DRAIN_SECONDS), self._end_drain)
         return False
@@ -288,9 +340,7 @@ class Channel:
     def _end_drain(self) -> None:
         """Both sides have parted, or the client's has not come in time."""
         self._is_draining = False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._cancel_timer()
         if self._transport.has_eof:
             self._transport.release()
         else:
@@ -319,6 +369,7 @@ class Channel:
 
     _CARRY_OUT: ClassVar[dict[type, Callable[[Channel, Any], bool]]] = {
         acts.ReadTo: _read_to,
+        acts.WaitReadable: _wait_readable,
         acts.SetOption: _set_option,
         acts.Stall: _stall,
         acts.SendContinue: _send_continue,

@@ -26,10 +26,10 @@ import errno
 import os
 import socket
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from pytest_epoll._core import clock, limits, timeline
-from pytest_epoll._eventloop import probes
+from pytest_epoll._eventloop import probes, receive_queue
 from pytest_epoll._eventloop.pieces import Piece, tell_sinks
 from pytest_epoll._eventloop.poller import ERR, HUP, IN, OUT, RDHUP
 
@@ -39,30 +39,9 @@ if TYPE_CHECKING:
     from pytest_epoll._core.messages import ConnectionRecord
     from pytest_epoll._core.timeline import Fact
     from pytest_epoll._eventloop.loop import Loop
+    from pytest_epoll._eventloop.owner import Owner
 
 _GOODBYE = IN | RDHUP
-
-
-class Owner(Protocol):
-    """Who is told what a transport sees."""
-
-    def data_received(self, data: bytes) -> None:
-        """Bytes have come."""
-
-    def eof_received(self) -> None:
-        """The client has sent FIN; it may still read."""
-
-    def goodbye_noticed(self) -> None:
-        """The client has sent FIN on a connection that must not be read now."""
-
-    def connection_lost(self) -> None:
-        """The client has reset the connection; nothing can be sent any more."""
-
-    def all_sent(self) -> None:
-        """The kernel has taken the rest of what it could not take at once."""
-
-    def released(self) -> None:
-        """The descriptor has been given up; nothing more will be told."""
 
 
 _PLAIN_RST = frozenset((errno.ECONNRESET, errno.EPIPE))
@@ -80,10 +59,12 @@ class Transport:
     __slots__ = (
         "_edge",
         "_gauge",
+        "_is_peeking",
         "_is_watched",
         "_loop",
         "_mask",
         "_may_read",
+        "_on_readable",
         "_owner",
         "_recv",
         "_send",
@@ -116,6 +97,8 @@ class Transport:
         self._send = sock.send
         self._unsent: list[Piece] = []  # not a deque: an empty one takes 700 bytes, for each idle connection
         self._may_read = True
+        self._is_peeking = False  # what can be read is looked at and left alone; `_may_read` is False then
+        self._on_readable: Callable[[bytes], object] | None = None  # who waits for something to look at
         self._edge = loop.poller.edge
         self._mask = _GOODBYE | self._edge
 
@@ -134,7 +117,7 @@ class Transport:
         if not (mask & ~OUT and self.is_open):
             return
         if self.has_eof or not self._may_read:
-            self._look_for_goodbye(mask)
+            self._look(mask)
             return
         size, reads = self.read_size, 1
         while True:
@@ -181,8 +164,12 @@ class Transport:
             self.record.say_goodbye("client", "fin", clock.now_ns())
             self._note(timeline.FIN_RECEIVED, 0)
 
-    def _look_for_goodbye(self, mask: int) -> None:
+    def _look(self, mask: int) -> None:
         """Look at a connection that must not be read now, without taking a byte."""
+        if self._on_readable is not None:
+            self._tell_readable(mask, self._on_readable)
+            if not self.is_open or (self._may_read and not self.has_eof):
+                return  # whoever was told has ended it, or wants it read
         if mask & (HUP | ERR) or self.is_broken:
             code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if code or self.is_broken:
@@ -243,17 +230,48 @@ class Transport:
 
     def pause_reading(self) -> None:
         """Leave what comes to the kernel's buffers; FIN and RST are still noticed."""
-        if self._may_read:
-            self._may_read = False
+        if self._may_read or self._is_peeking:
+            self._may_read = self._is_peeking = False
+            self._on_readable = None
             if self.is_open:
                 self._watch_for(self._mask & ~IN)
                 if not (self._loop.poller.sees_hangup or self.has_eof):
                     self._note(timeline.UNOBSERVED, 0, _UNSEEN_GOODBYE)
 
+    def peek(self, on_readable: Callable[[bytes], object]) -> bytes | None:
+        """Return the first byte that can be read, or b"" for the FIN, and leave it unread; reading is paused.
+
+        If there is nothing yet, return None and call `on_readable` with it, once, unless reading is paused or resumed
+        before. Of a connection that turns out to be dead only the owner is told.
+        """
+        self._may_read, self._is_peeking = False, True
+        data = self._peek(0)
+        if self.is_open:
+            self._on_readable = on_readable if data is None else None
+            self._watch_for(self._mask | IN if data is None else self._mask & ~IN)
+        return data
+
+    def _peek(self, mask: int) -> bytes | None:
+        try:
+            data = self.sock.recv(1, socket.MSG_PEEK)
+        except OSError as error:
+            self._on_read_error(error, mask)
+            return None
+        if not data:
+            self._note_fin_received()
+        return data
+
+    def _tell_readable(self, mask: int, on_readable: Callable[[bytes], object]) -> None:
+        if (data := self._peek(mask)) is not None:
+            self._on_readable = None  # level-triggered it would be reported for ever; who resumes asks for it anew
+            self._watch_for(self._mask & ~IN)
+            on_readable(data)
+
     def resume_reading(self) -> None:
         """Read again; what is there already is reported in the next turn, in both trigger modes."""
         if not self._may_read:
-            self._may_read = True
+            self._may_read, self._is_peeking = True, False
+            self._on_readable = None
             if self.is_open and not self.has_eof:
                 self._watch_for(self._mask | IN)
 
@@ -380,34 +398,17 @@ class Transport:
         if not self.is_open:
             return
         try:
-            unread = self._empty_queue()
+            self.record.bytes_received += receive_queue.discard(self.fd, self._recv)
+            receive_queue.raise_error(self.sock, is_broken=self.is_broken)
         except OSError as error:
             self._note_rst_received(error)  # the client was first, and nobody has read it yet
             self.release()
             return
-        if unread:
+        if probes.unread_bytes(self.fd):
             self._reset("bytes were unread")
         else:
             self.shut_down(goodbye=True)
             self.release()
-
-    def _empty_queue(self) -> int:
-        """Read and discard what is there now, and return how much has come in the meantime.
-
-        Raises:
-            OSError: the client has reset the connection.
-        """
-        unread = probes.unread_bytes(self.fd)
-        try:
-            while unread > 0 and (data := self._recv(limits.BODY_READ_SIZE)):
-                self.record.bytes_received += len(data)
-                unread -= len(data)
-        except BlockingIOError:
-            pass
-        code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code or self.is_broken:
-            raise OSError(code or errno.ECONNRESET, os.strerror(code or errno.ECONNRESET))
-        return probes.unread_bytes(self.fd)
 
     def release(self) -> None:
         """Give the descriptor up; it is closed at the end of the turn."""

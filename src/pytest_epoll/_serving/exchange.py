@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from pytest_epoll._core.acts import (
     ShutdownWrite,
     Sleep,
     WaitDelivered,
+    with_branches,
 )
 from pytest_epoll._core.content import checked_delay
 from pytest_epoll._core.image import Image
@@ -37,7 +37,7 @@ from pytest_epoll._wire import http1_writer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from pytest_epoll._core.acts import Acts
+    from pytest_epoll._core.acts import Act, Acts
     from pytest_epoll._core.messages import RequestRecord
     from pytest_epoll._serving.calls import Feed
     from pytest_epoll._serving.context import Context
@@ -74,6 +74,15 @@ class Exchange:
         record.body_sent += max(0, record.sent.size - max(before, self.head_size))
         size = record.sent.size - before
         self._journal.note(at_ns, record, timeline.SENT, size, bytes(views[0][:PREVIEW]))
+
+    def note_interim(self, views: list[memoryview]) -> None:
+        """Note an interim response, which belongs to no answer's bytes."""
+        size = sum(map(len, views))
+        data = bytes(views[0][:PREVIEW])
+        is_continue = data.startswith(http1_writer.CONTINUE)
+        kind, detail = (timeline.CONTINUE_SENT, None) if is_continue else (timeline.SENT, data)
+        self.record.interim += b"".join(views)
+        self._journal.note(clock.now_ns(), self.record, kind, size, detail)
 
     def expect(self, image: Image) -> None:
         """Note what is about to be sent."""
@@ -272,16 +281,15 @@ def noting(
 ) -> Acts:
     """Write down that a fault is armed, and turn its `Fired` into a fact that says which one it was, and `then`."""
     fired = Note(timeline.FAULT, identity, then)
+
+    def noted(act: Act) -> Act:
+        if isinstance(act, Fired) and act.fault is fault:
+            return fired
+        return with_branches(act, noted)
+
     try:
         yield Note(timeline.ARMED, identity)
-        for act in stream:
-            if isinstance(act, Fired) and act.fault is fault:
-                yield fired
-            elif isinstance(act, ReadTo) and act.instead is not None:
-                instead = tuple(fired if isinstance(one, Fired) and one.fault is fault else one for one in act.instead)
-                yield replace(act, instead=instead)
-            else:
-                yield act
+        yield from map(noted, stream)
     finally:
         close = getattr(stream, "close", None)
         if close is not None:

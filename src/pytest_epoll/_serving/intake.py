@@ -35,12 +35,13 @@ class Listener(Protocol):
 class Intake:
     """Takes one connection's bytes apart."""
 
-    __slots__ = ("_connection", "_context", "_listener", "_transport", "current", "is_open", "reader")
+    __slots__ = ("_connection", "_context", "_left", "_listener", "_transport", "current", "is_open", "reader")
 
     def __init__(self, context: Context, transport: Transport, listener: Listener) -> None:
         reading = context.reading
         self.current: Exchange | None = None  # the request that is being read
         self.is_open = True  # False: whatever else comes is discarded
+        self._left = 0  # bytes of what was received last that are yet to be taken
         self._context = context
         self._transport = transport
         self._listener = listener
@@ -62,9 +63,14 @@ class Intake:
             record.content_size = self.reader.content_size
             self._keep(record, data[start:end])  # all of it is no copy
             start = end
-            self._progress(exchange, at_ns, len(data) - start)
+            self._left = len(data) - start
+            self._progress(exchange, at_ns, self._left)
         if start < len(data):
             self._discard(data[start:])
+
+    def has_more(self, than: Exchange) -> bool:
+        """Whether something was received that stands behind a request."""
+        return self._left > 0 or self.current not in (None, than)
 
     def _keep(self, record: RequestRecord, piece: bytes) -> None:
         """Keep what belongs to a request: in memory, in a file once it is large, or not at all."""

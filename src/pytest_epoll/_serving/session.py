@@ -20,7 +20,7 @@ from pytest_epoll._eventloop.channel import Channel
 from pytest_epoll._serving import chooser, settled
 from pytest_epoll._serving.brake import Brake
 from pytest_epoll._serving.cork import Cork
-from pytest_epoll._serving.exchange import PREVIEW, Exchange, Performance, request_acts
+from pytest_epoll._serving.exchange import Exchange, Performance, request_acts
 from pytest_epoll._serving.intake import Intake
 from pytest_epoll._wire import http1_writer
 
@@ -163,7 +163,9 @@ class Session:
     def is_idle(self) -> bool:
         """Whether no exchange is in progress; what is only drained is none."""
         is_reading = self._intake is not None and self._intake.current is not None
-        is_busy = self._channel is not None and self._channel.is_busy and not self._has_parted
+        if self._channel is not None and self._channel.is_resting:
+            return True
+        is_busy = self._is_performing() and not self._has_parted
         return not (self._queue or is_reading or is_busy or self.transport.has_unsent)
 
     def can_part(self, how: str) -> bool:
@@ -205,9 +207,7 @@ class Session:
     def _take(self, data: bytes) -> None:
         """Take bytes apart; what can be answered at once leaves together."""
         self._is_free = False
-        intake = self._intake
-        if intake is None:
-            intake = self._intake = Intake(self._context, self.transport, self)
+        intake = self._intake = self._intake or Intake(self._context, self.transport, self)
         cork = self._cork_for_answers()
         cork.put_in()
         intake.take(data, clock.now_ns())
@@ -303,8 +303,8 @@ class Session:
             self._is_free = intake is None or (intake.is_open and intake.current is None)
 
     def _may_read(self) -> bool:
-        """Whether nothing holds reading back: no stall, no position, no pace."""
-        if self._channel is not None and self._channel.is_stalled:
+        """Whether nothing holds reading back: no stall, no wait, no position, no pace."""
+        if self._channel is not None and self._channel.leaves_unread:
             return False
         return self._brake is None or self._brake.is_loose(within_request=bool(self._queue))
 
@@ -369,9 +369,15 @@ class Session:
             if self.has_reached and not read_on:
                 self.transport.pause_reading()
                 return True
-            self.transport.resume_reading()
+        self.transport.resume_reading()
         self._is_awaiting_request = record.complete is None
         return not self._is_awaiting_request
+
+    @property
+    def has_read_ahead(self) -> bool:
+        """Whether bytes were read that stand behind the current request."""
+        intake = self._intake
+        return len(self._queue) > 1 or (intake is not None and intake.has_more(self._queue[0]))
 
     def set_pace(self, pace: tuple[int, int] | None) -> None:
         """Read so many bytes at once, with a pause behind them."""
@@ -389,13 +395,7 @@ class Session:
 
     def note_sent(self, views: list[memoryview]) -> None:
         """Note an interim response, which belongs to no answer's bytes."""
-        size = sum(map(len, views))
-        data = bytes(views[0][:PREVIEW])
-        is_continue = data.startswith(http1_writer.CONTINUE)
-        kind, detail = (timeline.CONTINUE_SENT, None) if is_continue else (timeline.SENT, data)
-        record = self._queue[0].record
-        record.interim += b"".join(views)
-        self._context.journal.note(clock.now_ns(), record, kind, size, detail)
+        self._queue[0].note_interim(views)
 
     def begin_drain(self) -> None:
         """From now on discard what the client sends."""

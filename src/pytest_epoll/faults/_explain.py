@@ -20,7 +20,7 @@ from pytest_epoll.errors import UsageTypeError
 from pytest_epoll.faults._positions import refuse_impossible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pytest_epoll._core.acts import Act, Acts
     from pytest_epoll._wire.http1_writer import Encoding
@@ -65,9 +65,9 @@ def dry_run(fault: Any, response: object) -> list[str]:
 
 
 def _is_firing(act: Act, fault: object) -> bool:
-    if isinstance(act, acts.ReadTo):
-        return any(_is_firing(one, fault) for one in act.instead or ())
-    return isinstance(act, acts.Fired) and act.fault is fault
+    if isinstance(act, acts.Fired):
+        return act.fault is fault
+    return any(_is_firing(one, fault) for _, branch in acts.branches(act) for one in branch)
 
 
 # -- what there is to go through a fault --
@@ -138,13 +138,23 @@ def _told(act: Act) -> Iterator[str]:
             yield _sent(act.image)
     elif isinstance(act, acts.ReadTo) and act.instead is not None:
         yield f"read the request up to {act.position!r} and not one byte beyond it; there"
-        for one in act.instead:
-            yield from (f"  {line}" for line in _told(one))
+        yield from _told_within(act.instead)
         yield "if the request is shorter"
+    elif isinstance(act, acts.WaitReadable):
+        yield "read nothing" + ("" if act.duration_ns is None else f" for {act.duration_ns / 1e9:g} s")
+        for name, branch in acts.branches(act):
+            yield _WHEN[name]
+            yield from _told_within(branch)
+        yield "else"
     else:
         tell = _TOLD.get(type(act))
         if tell is not None:
             yield tell(act)
+
+
+def _told_within(branch: Iterable[Act]) -> Iterator[str]:
+    for act in branch:
+        yield from (f"  {line}" for line in _told(act))
 
 
 def _sent(image: Image) -> str:
@@ -161,6 +171,12 @@ def _option(act: acts.SetOption) -> str:
     size, pause_ns = cast("tuple[int, int]", act.value)  # what a pace is
     return f"read {count(size, 'byte')} at a time, with a pause of {pause_ns / 1e9:g} s behind each"
 
+
+_WHEN: Final = {
+    "on_bytes": "if the client sends a byte",
+    "on_eof": "if the client sends its FIN",
+    "on_silence": "if it sends nothing",
+}
 
 _TOLD: Final[dict[type, Any]] = {
     acts.ReadTo: lambda _: "read the request to its end",

@@ -85,6 +85,7 @@ class Scene:
         self.record = ConnectionRecord(0, sock.getpeername()[:2], 0)
         self.transport = Transport(self.loop, sock, self.record, self.facts)
         self.owner = Owner()
+        self.peeked = []
         self.transport.attach(self.owner)
 
     def settle(self):

@@ -56,6 +56,13 @@ class FakeTransport:
         self.is_open = True
         self.has_eof = False
         self.has_shut_down = False
+        self.unread = None
+        self.on_readable = None
+
+    def peek(self, on_readable):
+        self.log.append("peek")
+        self.on_readable = on_readable if self.unread is None else None
+        return self.unread
 
     def send(self, pieces):
         data = b"".join(bytes(view) for view, _ in pieces)
@@ -86,6 +93,7 @@ class FakeConversation:
     def __init__(self, log):
         self.log = log
         self.has_read = True
+        self.has_read_ahead = False
         self.sink = self
         self.sent = 0
 
@@ -288,6 +296,96 @@ def test_a_source_that_has_nothing_yet_takes_the_stream_up_again(scene):
     ready[0]()
 
     assert ["closed", "free"] == scene.log
+
+
+# -- waiting for the client --
+
+BRANCHES = {
+    "on_bytes": (acts.Note("mark", "bytes"), acts.NextRequest()),
+    "on_eof": (acts.Note("mark", "eof"), acts.NextRequest()),
+    "on_silence": (acts.Note("mark", "silence"), acts.NextRequest()),
+}
+WAIT = acts.WaitReadable(250_000_000, **BRANCHES)
+
+
+@pytest.mark.parametrize(("unread", "branch"), [(b"x", "bytes"), (b"", "eof")])
+def test_what_is_there_already_ends_the_wait_at_once(scene, unread, branch):
+    scene.transport.unread = unread
+    scene.perform(WAIT, acts.Send(IMAGE))
+
+    assert (["peek", "closed", "free"], branch, []) == (scene.log, scene.facts[0][5], scene.loop.timers)
+
+
+@pytest.mark.parametrize(("data", "branch"), [(b"x", "bytes"), (b"", "eof")])
+def test_what_comes_ends_the_wait_and_its_timer(scene, data, branch):
+    scene.perform(WAIT, acts.Send(IMAGE))
+    assert (True, True, ["peek"]) == (scene.channel.is_resting, scene.channel.leaves_unread, scene.log)
+    scene.transport.on_readable(data)
+
+    assert (["peek", "closed", "free"], branch) == (scene.log, scene.facts[0][5])
+    assert (True, False) == (scene.loop.timers[0].is_cancelled, scene.channel.is_resting)
+
+
+def test_silence_is_what_a_last_look_finds_when_the_time_is_over(scene):
+    scene.perform(WAIT, acts.Send(IMAGE))
+    assert [250_000_000] == [timer.delay_ns for timer in scene.loop.timers]
+    scene.loop.timers[0].callback()
+
+    assert (["peek", "peek", "closed", "free"], "silence") == (scene.log, scene.facts[0][5])
+
+
+def test_bytes_that_have_come_just_before_the_time_is_over_are_no_silence(scene):
+    scene.perform(WAIT, acts.Send(IMAGE))
+    scene.transport.unread = b"x"
+    scene.loop.timers[0].callback()
+
+    assert "bytes" == scene.facts[0][5]
+
+
+def test_bytes_that_were_read_ahead_count_and_nobody_looks(scene):
+    scene.conversation.has_read_ahead = True
+    scene.perform(WAIT, acts.Send(IMAGE))
+
+    assert (["closed", "free"], "bytes") == (scene.log, scene.facts[0][5])
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_without_a_branch_the_stream_goes_on(scene, is_late):
+    scene.transport.unread = None if is_late else b"x"
+    scene.perform(acts.WaitReadable(), acts.NextRequest())
+    if is_late:
+        scene.transport.on_readable(b"x")
+
+    assert (["peek", "closed", "free"], []) == (scene.log, scene.loop.timers)
+
+
+def test_nothing_is_read_behind_the_wait_before_an_act_reads(scene):
+    scene.transport.unread = b"x"
+    scene.perform(acts.WaitReadable(), acts.Sleep(1), acts.ReadTo("end"), acts.Sleep(1))
+    assert scene.channel.leaves_unread
+    scene.loop.timers[0].callback()
+
+    assert (False, ("read", "end", True)) == (scene.channel.leaves_unread, scene.log[-1])
+
+
+def test_what_comes_after_the_wait_was_given_up_is_nobodys(scene):
+    scene.perform(WAIT)
+    late = scene.transport.on_readable
+    scene.channel.abort()
+    scene.perform(acts.Sleep(1), acts.Send(IMAGE))
+    late(b"x")
+
+    assert (["peek", "closed"], True) == (scene.log, scene.loop.timers[0].is_cancelled)
+
+
+def test_a_client_that_is_found_to_be_gone_ends_the_stream(scene):
+    def lose(_on_readable):
+        scene.channel.abort()
+
+    scene.transport.peek = lose
+    scene.perform(WAIT, acts.Send(IMAGE))
+
+    assert (["closed"], [], False) == (scene.log, scene.loop.timers, scene.channel.is_resting)
 
 
 # -- delivery --

@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from pytest_epoll._core import limits
+from pytest_epoll._eventloop import probes
 
 
 def sees_hangup(scene):
@@ -146,6 +147,126 @@ def test_both_sides_parted_while_paused_and_resumed_afterwards(scene):
     scene.settle()
 
     assert (b"hello", ["eof"]) == (scene.owner.data, scene.owner.told)
+
+
+# -- looking without reading --
+
+
+def test_peeking_shows_the_first_byte_and_leaves_all_of_it_unread(scene):
+    scene.client.sendall(b"hello")
+
+    assert (b"h", b"", 5) == (
+        scene.transport.peek(scene.peeked.append),
+        scene.owner.data,
+        probes.unread_bytes(scene.transport.fd),
+    )
+    scene.transport.resume_reading()
+    scene.settle()
+    assert (b"hello", []) == (scene.owner.data, scene.peeked)
+
+
+def test_peeking_at_nothing_waits_for_the_first_byte_and_tells_once(scene):
+    assert scene.transport.peek(scene.peeked.append) is None
+    for byte in (b"a", b"b"):
+        scene.client.sendall(byte)
+        scene.settle()
+
+    assert ([b"a"], b"", 2) == (scene.peeked, scene.owner.data, probes.unread_bytes(scene.transport.fd))
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_peeking_sees_a_fin_and_it_is_read_later(scene, is_late):
+    if not is_late:
+        scene.client.shutdown(socket.SHUT_WR)
+    seen = scene.transport.peek(scene.peeked.append)
+    if is_late:
+        scene.client.shutdown(socket.SHUT_WR)
+        scene.settle()
+
+    assert (b"", ["fin-received"], []) == (scene.peeked[0] if is_late else seen, scene.kinds(), scene.owner.told)
+    scene.transport.resume_reading()
+    scene.settle()
+    assert (["eof"], ["fin-received"]) == (scene.owner.told, scene.kinds())
+
+
+def test_peeking_at_a_byte_with_a_fin_behind_it_shows_the_byte_and_notes_the_fin(scene):
+    scene.transport.peek(scene.peeked.append)
+    scene.client.sendall(b"hello")
+    scene.client.shutdown(socket.SHUT_WR)
+    scene.settle()
+
+    assert ([b"h"], b"") == (scene.peeked, scene.owner.data)
+    assert ("client" if sees_hangup(scene) else None) == scene.record.closed_by
+    scene.transport.resume_reading()
+    scene.settle()
+    assert (b"hello", ["eof"]) == (scene.owner.data, scene.owner.told)
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_peeking_at_a_reset_tells_only_the_owner(scene, is_late):
+    if not is_late:
+        scene.reset_client()
+    assert scene.transport.peek(scene.peeked.append) is None
+    if is_late:
+        scene.reset_client()
+        scene.settle()
+
+    assert ([], ["lost", "released"]) == (scene.peeked, scene.owner.told)
+
+
+@pytest.mark.parametrize("sent", [b"", b"x"])
+@pytest.mark.parametrize("part", [False, True])
+def test_peeking_wakes_nobody_in_silence(scene, sent, part):
+    scene.transport.peek(scene.peeked.append)
+    if sent:
+        scene.client.sendall(sent)
+    if part:
+        scene.client.shutdown(socket.SHUT_WR)
+
+    assert scene.wake_ups_in_silence() <= 3
+    assert [sent] * bool(sent or part) == scene.peeked
+
+
+def test_whoever_is_told_may_read_at_once(scene):
+    """Edge-triggered the edge has been used up: resuming must ask for another one."""
+    scene.transport.peek(lambda _: scene.transport.resume_reading())
+    scene.client.sendall(b"hello")
+    scene.settle()
+    scene.client.sendall(b" world")
+    scene.settle()
+
+    assert b"hello world" == scene.owner.data
+
+
+def test_whoever_is_told_may_end_the_connection(scene):
+    scene.transport.peek(lambda _: scene.transport.reset())
+    scene.client.sendall(b"hello")
+    scene.settle()
+
+    assert ["rst-sent", "ended"] == scene.kinds()
+    with pytest.raises(ConnectionResetError):
+        scene.client.recv(1)
+
+
+def test_whoever_is_told_may_peek_again(scene):
+    def again(data):
+        scene.peeked.extend((data, scene.transport.peek(scene.peeked.append)))
+
+    scene.transport.peek(again)
+    scene.client.sendall(b"x")
+    scene.settle()
+
+    assert [b"x", b"x"] == scene.peeked
+
+
+def test_pausing_for_good_ends_the_looking(scene):
+    scene.transport.peek(scene.peeked.append)
+    scene.transport.pause_reading()
+    scene.client.sendall(b"x")
+    scene.settle()
+
+    assert [] == scene.peeked
+    assert ([] if sees_hangup(scene) else ["unobserved"]) == scene.kinds()
 
 
 # -- writing --

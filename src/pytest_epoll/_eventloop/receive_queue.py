@@ -1,0 +1,45 @@
+"""What has come and was not read yet: emptied when a connection is given up."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from typing import TYPE_CHECKING
+
+from pytest_epoll._core import limits
+from pytest_epoll._eventloop import probes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def discard(fd: int, recv: Callable[[int], bytes]) -> int:
+    """Read and discard what is there now, and return how much that was.
+
+    Raises:
+        OSError: the client has reset the connection.
+    """
+    unread = probes.unread_bytes(fd)
+    size = 0
+    try:
+        while size < unread and (data := recv(limits.BODY_READ_SIZE)):
+            size += len(data)
+    except BlockingIOError:
+        pass
+    return size
+
+
+def raise_error(sock: socket.socket, *, is_broken: bool) -> None:
+    """Raise the error that the kernel holds ready for a connection, if there is one.
+
+    Args:
+        sock: the connection's socket.
+        is_broken: whether a send has failed before, which has taken the error away.
+
+    Raises:
+        OSError: the client has reset the connection.
+    """
+    code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code or is_broken:
+        raise OSError(code or errno.ECONNRESET, os.strerror(code or errno.ECONNRESET))
