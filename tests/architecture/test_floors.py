@@ -35,8 +35,8 @@ FLOORS = {
 STRANGERS = [("_eventloop", "_wire"), ("_eventloop", "faults"), ("_wire", "faults"), ("_serving", "_reporting")]
 """Pairs that share only what lies on floor 0; `_serving` may use `_wire` and `faults`, it is above them."""
 
-EXEMPT = {("faults._explain", "_wire")}
-"""A dry run shows the bytes that would be written, so it asks who writes them."""
+EXEMPT = {("faults._beforehand", "_wire")}
+"""What is known of a response beforehand is the bytes that would be written, so it asks who writes them."""
 
 NOT_ALLOWED = {
     "socket": ("errors", "_core", "_wire", "faults", "match", "_reporting"),

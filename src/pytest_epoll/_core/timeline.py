@@ -47,11 +47,11 @@ RECEIVED = "received"  # raw bytes that no request claims; detail: the first byt
 DELIVERED = "delivered"  # size: bytes of the connection that the peer's kernel has
 PEER_READ = "peer-read"  # size: bytes of the connection that the client has taken
 
-DUE = "due"  # internal; size of the whole answer, if it was not known when the request was matched
+DUE = "due"  # internal; size of the whole answer, if it was not known when the request was matched, or has changed
 
 # What is done on purpose.
-ARMED = "armed"  # detail: the fault's index; internal, what was armed and never fired is a finding
-FAULT = "fault"  # a fault fired; detail: the fault's index
+FAULT = "fault"  # a fault fired; detail: (route, reply number, place among its faults, the fault's repr)
+ARMED = "armed"  # detail: the same and why it may not fire; internal, what was armed and never fired is a finding
 PAUSED = "paused"  # detail: seconds
 STALLED = "stalled"
 GATE = "gate"  # detail: the gate's name, and "reached" or "opened"

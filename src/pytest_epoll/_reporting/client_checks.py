@@ -79,7 +79,7 @@ def _came_twice(facts: Sequence[Fact]) -> Iterator[str]:
 
 def _is_answered(facts: Sequence[Fact], head: Fact) -> bool:
     own = [fact for fact in facts if fact[1:3] == head[1:3]]
-    due = max((fact[4] for fact in own if fact[3] in {timeline.MATCHED, timeline.DUE}), default=0)
+    due = [0, *(fact[4] for fact in own if fact[3] in {timeline.MATCHED, timeline.DUE})][-1]
     sent = sum(fact[4] for fact in own if fact[3] == timeline.SENT and not is_interim(fact[5]))
     return sent >= due > 0 or (not due and sent > 0)
 

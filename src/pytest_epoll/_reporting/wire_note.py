@@ -135,7 +135,7 @@ def _is_whole(facts: Sequence[Fact], by_kind: dict[str, Fact]) -> bool:
 
 
 def _due(by_kind: dict[str, Fact]) -> int:
-    return max((by_kind[kind][4] for kind in (timeline.MATCHED, timeline.DUE) if kind in by_kind), default=0)
+    return next((int(by_kind[kind][4]) for kind in (timeline.DUE, timeline.MATCHED) if kind in by_kind), 0)
 
 
 def _sent(facts: Sequence[Fact]) -> int:

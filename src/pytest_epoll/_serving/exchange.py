@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 class Exchange:
     """A request that is being read or answered. Loop thread only."""
 
-    __slots__ = ("_due", "_journal", "early", "head_size", "is_listed", "otherwise", "record", "refusal")
+    __slots__ = ("_announced", "_due", "_journal", "early", "head_size", "is_listed", "otherwise", "record", "refusal")
 
     def __init__(self, journal: Journal, record: RequestRecord) -> None:
         self._journal = journal
@@ -57,6 +57,7 @@ class Exchange:
         self.is_listed = False  # whether it is in the journal's list of requests
         self.head_size = 0  # of the answer; what is sent beyond it counts as its body
         self._due = 0  # bytes of the answer, if they are known
+        self._announced: Image | None = None  # its first piece, as it was before any fault
         self.early: Reply | None = None  # the answer, chosen at the head, that acts while the request is read
         self.refusal: Reply | None = None  # the answer to a request that can't be routed
         self.otherwise: Callable[[], Response] | None = None  # the answer if a handler may return None, and does
@@ -91,8 +92,18 @@ class Exchange:
     def begin_answer(self, status: int, image: Image, size: int | None) -> None:
         """Note what is about to be sent; `size` of all of it, if that is known."""
         self.head_size = image.head_size
+        self._announced = image
         self.record.status = status
         if size is not None:
+            self._journal.note(clock.now_ns(), self.record, timeline.DUE, size)
+
+    def change_answer(self, image: Image) -> None:
+        """Note what faults have made of the first piece, before anything of it is sent."""
+        if image is self._announced:
+            return
+        self.expect(image)
+        if image.rest is not None and self._announced is not None and self._announced.rest == ():
+            size = image.size + sum(piece.size for piece in image.rest)
             self._journal.note(clock.now_ns(), self.record, timeline.DUE, size)
 
 
@@ -133,9 +144,19 @@ class Performance:
         return self._shaped(stream, reply.faults)
 
     def _shaped(self, stream: Acts, faults: Iterable[object]) -> Acts:
+        plain = stream
         for fault in faults:
             stream = self._noting(fault, stream)
-        return stream
+        return stream if stream is plain else self._measured(stream)
+
+    def _measured(self, stream: Acts) -> Acts:
+        """Have what is counted as head and as body measured by what faults have made of the reply."""
+        is_first = True
+        for act in stream:
+            if is_first and isinstance(act, Send) and not act.image.is_interim:
+                is_first = False
+                self._exchange.change_answer(act.image.whole)
+            yield act
 
     def _noting(self, fault: Any, stream: Acts) -> Acts:
         identity = (self._exchange.record.route or 0, self._reply.number, self._places, repr(fault))
@@ -288,7 +309,7 @@ def noting(
         return with_branches(act, noted)
 
     try:
-        yield Note(timeline.ARMED, identity)
+        yield Note(timeline.ARMED, (*identity, getattr(fault, "unmet", "nothing came that it acts on")))
         yield from map(noted, stream)
     finally:
         close = getattr(stream, "close", None)

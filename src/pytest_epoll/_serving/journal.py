@@ -145,16 +145,16 @@ class Journal:
         """Append a fact about a request."""
         self.facts.append((at_ns, record.connection, record.exchange, kind, size, detail))
 
-    def unfired(self) -> list[tuple[int, int, int, str]]:
-        """Return (route, reply, place, repr) of each fault that was armed at least once and never fired."""
-        armed: dict[tuple[int, int, int, str], None] = {}
+    def unfired(self) -> list[tuple[int, int, int, str, str]]:
+        """Return (route, reply, place, repr, why) of each fault that was armed at least once and never fired."""
+        armed: dict[tuple[int, int, int, str, str], None] = {}
         fired = set()
         for fact in self.facts:
             if fact[3] == timeline.ARMED:
                 armed[fact[5]] = None
             elif fact[3] == timeline.FAULT:
                 fired.add(fact[5])
-        return [identity for identity in armed if identity not in fired]
+        return [detail for detail in armed if detail[:4] not in fired]
 
     def clear(self) -> None:
         """Forget all records; what is in flight goes on, unlisted, and indexes go on counting. Loop thread only.

@@ -15,7 +15,6 @@ from pytest_epoll._core.score import is_fault
 from pytest_epoll._wire import http1_writer
 from pytest_epoll._wire.http1_writer import Asker
 from pytest_epoll.errors import UsageError, UsageTypeError
-from pytest_epoll.faults._positions import refuse_impossible
 
 if TYPE_CHECKING:
     from pytest_epoll._core.image import Image
@@ -75,7 +74,8 @@ class Reply:
         self.location = location
         self.number = 0  # its place in the route's list, from 0
         self.used = 0
-        _refuse_impossible_places(response, faults, is_handler=handler is not None)
+        if handler is None:
+            _check_faults(response, faults)
         self.is_early = any(acts_on_reading(fault) for fault in faults)
         self.is_whole = handler is None and response.score is None  # its bytes are known beforehand: one image
         self.is_plain = self.is_whole and not (faults or delay_ns or gate is not None or response.informational)
@@ -112,12 +112,12 @@ class Reply:
         return encoded
 
 
-def _refuse_impossible_places(response: Response, faults: Iterable[object], *, is_handler: bool) -> None:
-    is_live = response.score is not None and response.score.items is None
+def _check_faults(response: Response, faults: Iterable[object]) -> None:
+    """Refuse faults that have nothing to act on; one of the test's own need not tell."""
     for fault in faults:
-        places = getattr(fault, "positions", None)
-        positions = () if places is None else places()
-        refuse_impossible(positions, fault, is_live=is_live and not is_handler, is_raw=response.raw is not None)
+        check = getattr(fault, "check", None)
+        if check is not None:
+            check(response)
 
 
 def acts_on_reading(fault: object) -> bool:
@@ -222,7 +222,7 @@ def as_response(result: Any) -> Response:
 
 
 def _refuse_late(response: Response) -> None:
-    _refuse_impossible_places(response, response.faults, is_handler=False)
+    _check_faults(response, response.faults)
     for fault in response.faults:
         if acts_on_reading(fault):
             message = (

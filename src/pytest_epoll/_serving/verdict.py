@@ -149,31 +149,26 @@ def _unused_reply(entry: RouteEntry, reply: Reply) -> Finding:
 
 
 def _unfired(journal: Journal, routes: Mapping[int, RouteEntry]) -> Iterator[Finding]:
-    for route, reply, _, fault in journal.unfired():
+    for route, reply, _, fault, why in journal.unfired():
         entry = routes.get(route)
         if entry is None:
             continue  # forgotten by clear(), and with it what was expected of it
         where = f"{shortened(printable(entry.text), _LINE)}, {entry.replies[reply].location}"
-        lines = [f"{fault} on {where}: armed but never fired", *_why_unfired(journal, route, reply)]
+        lines = [f"{fault} on {where}: armed but never fired", f"  {why}{_how_far(journal, route, reply)}"]
         lines.append(f"  not required? {_accepts('unfired')}")
         yield Finding("unfired", "\n".join(lines))
 
 
-def _why_unfired(journal: Journal, route: int, reply: int) -> Iterator[str]:
-    """Yield how far the answers went in which a fault was armed."""
+def _how_far(journal: Journal, route: int, reply: int) -> str:
+    """Return how far the answers went in which a fault was armed."""
     armed = {fact[1:3] for fact in journal.facts if fact[3] == timeline.ARMED and fact[5][:2] == (route, reply)}
     sizes: dict[tuple[int, int], int] = dict.fromkeys(sorted(armed), 0)
     for fact in journal.facts:
         if fact[3] == timeline.SENT and fact[1:3] in sizes:
             sizes[fact[1:3]] += fact[4]
-    longest = max(sizes, key=lambda place: sizes[place], default=None)
-    if longest is None:
-        yield "  its position was never reached; is the reply shorter than that?"
-        return
-    connection, exchange = longest
+    connection, exchange = longest = max(sizes, key=lambda place: sizes[place])
     of = "" if len(sizes) == 1 else f", the longest of {len(sizes)} replies"
-    size = count(sizes[longest], "byte")
-    yield f"  its position was never reached: in c{connection}.{exchange} {size} were sent{of}"
+    return f": in c{connection}.{exchange} {count(sizes[longest], 'byte')} were sent{of}"
 
 
 def _mishaps(journal: Journal) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_epoll._core.acts import Drain, NextRequest, Send, SendRst, ShutdownWrite
+from pytest_epoll._core.acts import Drain, NextRequest, Send, SendRst, ShutdownWrite, WaitDelivered
 from pytest_epoll.faults._positions import Finder, Place, needs_length
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ class Here:
 
 HERE: Final = Here()
 
-_ENDS_REPLY = (NextRequest, ShutdownWrite, SendRst, Drain)
-"""Acts that come only when the reply is over; a wait between two pieces is no end."""
+_ENDS_REPLY = (NextRequest, ShutdownWrite, WaitDelivered, SendRst, Drain)
+"""Acts that come only when the reply is over; a wait between two pieces (`WaitPeerRead`, `Sleep`) is no end."""
 
 
 def mark(acts: Acts, positions: Iterator[Position]) -> Iterator[Act | Here]:

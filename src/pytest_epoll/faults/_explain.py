@@ -10,26 +10,21 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from pytest_epoll._core import acts
-from pytest_epoll._core.content import checked_delay
-from pytest_epoll._core.image import Image
 from pytest_epoll._core.response import Response
-from pytest_epoll._core.score import is_fault, is_gate
 from pytest_epoll._core.showing import count
-from pytest_epoll._wire import http1_writer
 from pytest_epoll.errors import UsageTypeError
-from pytest_epoll.faults._positions import refuse_impossible
+from pytest_epoll.faults._beforehand import answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pytest_epoll._core.acts import Act, Acts
-    from pytest_epoll._wire.http1_writer import Encoding
+    from pytest_epoll._core.image import Image
 
 LINES: Final = 60
 """As many as a screen has; a byte-by-byte reply would have thousands."""
 
 _PREVIEW: Final = 48
-_ASKER: Final = http1_writer.Asker("GET", "1.1", keep_alive=True)
 
 
 def dry_run(fault: Any, response: object) -> list[str]:
@@ -37,14 +32,13 @@ def dry_run(fault: Any, response: object) -> list[str]:
 
     Raises:
         UsageTypeError: something that is no `Response`.
-        UsageError: a position that the response can't have.
+        UsageError: the response can't have what the fault acts on.
     """
     if not isinstance(response, Response):
         message = f"explain(response) takes a Response, not {response!r}"
         raise UsageTypeError(message)
-    is_live = response.score is not None and response.score.items is None
-    refuse_impossible(fault.positions(), fault, is_live=is_live, is_raw=response.raw is not None)
-    stream: Acts = chain((acts.SendContinue(), acts.ReadTo()), _reply(response))
+    fault.check(response)
+    stream: Acts = chain((acts.SendContinue(), acts.ReadTo()), answer(response))
     given: tuple[Any, ...] = response.faults
     for one in (*given, fault):
         stream = one.through(stream)
@@ -59,6 +53,7 @@ def dry_run(fault: Any, response: object) -> list[str]:
     if len(lines) > LINES:
         lines[LINES:] = ["... and so on"]
     if not has_fired:
+        is_live = response.score is not None and response.score.items is None
         why = "its place may lie in what the stream gives" if is_live else "nothing here is where it acts"
         lines.append(f"{fault!r} does not fire: {why}")
     return lines
@@ -68,65 +63,6 @@ def _is_firing(act: Act, fault: object) -> bool:
     if isinstance(act, acts.Fired):
         return act.fault is fault
     return any(_is_firing(one, fault) for _, branch in acts.branches(act) for one in branch)
-
-
-# -- what there is to go through a fault --
-
-
-def _reply(response: Response) -> Acts:
-    """Yield what a server does with a response to a plain GET."""
-    for interim in response.informational:
-        yield acts.Send(http1_writer.interim(interim))
-    if response.delay_ns:
-        yield acts.Sleep(response.delay_ns)
-    if response.raw is not None:
-        yield acts.Send(http1_writer.raw(response))
-        yield acts.NextRequest()
-        return
-    form = http1_writer.encoding(response, _ASKER)
-    if response.score is None or not form.has_content:
-        yield acts.Send(http1_writer.whole(response, form))
-        yield from _ending(form)
-        return
-    items = response.score.items
-    pieces = [] if items is None else [item for item in items if isinstance(item, bytes) and item]
-    is_events = response.score.is_events
-    rest = [http1_writer.piece(form, piece, is_event=is_events) for piece in pieces]
-    if form.is_chunked:
-        rest.append(http1_writer.last_piece(response))
-    is_known = items is not None and not any(map(is_fault, items))
-    yield acts.Send(Image(form.head, rest=tuple(rest) if is_known else None))
-    if items is None:
-        yield acts.Note("live")
-        yield from _ending(form)
-        return
-    yield from _played(iter(items), response, form)
-
-
-def _played(items: Iterator[object], response: Response, form: Encoding) -> Acts:
-    assert response.score is not None
-    for item in items:
-        if isinstance(item, bytes):
-            if item:
-                yield acts.Send(http1_writer.piece(form, item, is_event=response.score.is_events))
-        elif is_fault(item):
-            yield from item.through(_played(items, response, form))  # type: ignore[attr-defined]  # is_fault() looked
-            return
-        elif is_gate(item):
-            yield acts.HoldUntil(item)  # type: ignore[arg-type]  # is_gate() has looked
-        else:
-            yield acts.Sleep(checked_delay("pause", item))
-    if form.is_chunked:
-        yield acts.Send(http1_writer.last_piece(response))
-    yield from _ending(form)
-
-
-def _ending(form: Encoding) -> Acts:
-    if form.closes:
-        yield acts.ShutdownWrite()
-        yield acts.Drain()
-    else:
-        yield acts.NextRequest()
 
 
 # -- a line an act --

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from pytest_epoll.faults._explain import dry_run
+from pytest_epoll.faults._positions import refuse_impossible
 from pytest_epoll.faults._show import code_of
 
 if TYPE_CHECKING:
     from pytest_epoll._core.acts import Acts
     from pytest_epoll._core.response import Response
+    from pytest_epoll.faults._positions import Position
 
 
 @runtime_checkable
@@ -22,18 +24,36 @@ class Fault(Protocol):
 
 
 class FaultValue(Fault, Protocol):
-    """How our faults print and explain themselves."""
+    """How our faults print and explain themselves, and what they say of a response that they can't act on."""
 
     __slots__ = ()
 
+    @property
+    def unmet(self) -> str:
+        """Why it has not fired, in words for the finding."""
+        return "its position was never reached"
+
     def __repr__(self) -> str:
         return code_of(self)
+
+    def positions(self) -> tuple[Position, ...]:
+        """Return the places in the reply."""
+        return ()
+
+    def check(self, response: Response) -> None:
+        """Raise if it is plain from a response that it has nothing to act on.
+
+        Raises:
+            UsageError: it has not.
+        """
+        is_live = response.score is not None and response.score.items is None
+        refuse_impossible(self.positions(), self, is_live=is_live, is_raw=response.raw is not None)
 
     def explain(self, response: Response) -> list[str]:
         """Return what would go on the wire, line by line: a dry run, of an answer to a plain GET.
 
         Raises:
             UsageTypeError: something that is no `Response`.
-            UsageError: a position that it can't have.
+            UsageError: it can't have what the fault acts on.
         """
         return dry_run(self, response)

@@ -12,7 +12,6 @@ from pytest_epoll.faults._fault import FaultValue
 
 if TYPE_CHECKING:
     from pytest_epoll._core.acts import Acts
-    from pytest_epoll.faults._positions import Position
 
 PIECES_A_SECOND = 20
 """Without a `size`: 50 ms between two reads."""
@@ -55,10 +54,6 @@ class SlowReads(FaultValue):
             value = getattr(self, name)
             if value is not None:
                 checked_whole(name, value, least=1)
-
-    def positions(self) -> tuple[Position, ...]:
-        """Return the places in the reply: none."""
-        return ()
 
     def through(self, acts: Acts) -> Acts:
         """Set a pace for reading."""

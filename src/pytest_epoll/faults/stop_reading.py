@@ -44,10 +44,6 @@ class StopReading(FaultValue):
     def __post_init__(self) -> None:
         checked_reading_position("after_reading", self.after_reading)
 
-    def positions(self) -> tuple[Position, ...]:
-        """Return the places in the reply: none."""
-        return ()
-
     def through(self, acts: Acts) -> Acts:
         """Cut the reading, or stall behind the reply."""
         then = (Fired(self), Stall())

@@ -1,7 +1,7 @@
 import pytest
 
 from pytest_epoll import errors, faults
-from pytest_epoll._core.acts import Drain, Fired, NextRequest, Send, SendRst, ShutdownWrite, WaitDelivered
+from pytest_epoll._core.acts import Drain, Fired, NextRequest, Send, SendRst, ShutdownWrite, Sleep, WaitDelivered
 from pytest_epoll._core.image import Image
 
 IMAGE = Image(b"HEAD\r\n\r\n", b"body")  # 8 + 4 bytes
@@ -99,3 +99,11 @@ def test_a_position_that_there_is_not_is_refused(after):
 def test_something_that_is_no_position_is_a_type_error(after):
     with pytest.raises(TypeError, match="after="):
         faults.Reset(after=after)
+
+
+def test_what_stands_at_the_end_of_what_it_made_comes_before_it_waits_for_delivery():
+    """So that whatever is sent there is delivered, too."""
+    reset, delay = faults.Reset(after=1), faults.Delay(0.5, after="end")
+    acts = list(delay.through(reset.through(iter((Send(IMAGE), NextRequest())))))
+
+    assert [Fired(reset), Fired(delay), Sleep(500_000_000), WaitDelivered(), SendRst()] == acts[1:]

@@ -107,6 +107,24 @@ def test_a_fault_whose_position_was_never_reached(server):
     ]
 
 
+def test_a_fault_of_the_tests_own_that_never_fired(server):
+    class Never:
+        def through(self, acts):
+            return acts
+
+        def __repr__(self):
+            return "Never()"
+
+    server.get("/x").respond(content=b"0123456789", fault=Never(), times=2)
+    ask(server)
+    ask(server)
+
+    lines = lines_of(server)
+
+    assert lines[0].startswith('Never() on get("/x"), test_findings.py:')
+    assert lines[1] == "nothing came that it acts on: in c0.0 68 bytes were sent, the longest of 2 replies"
+
+
 def test_a_fault_of_a_route_that_was_forgotten_is_no_finding(server):
     server.get("/x").respond(fault=faults.Reset(after=4096))
     ask(server)
