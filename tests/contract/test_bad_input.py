@@ -267,7 +267,7 @@ ROWS = {
         ]
         for name in ("HangUp", "Stall")
     },
-    "faults.StopReading": [({"after_reading": "last-chunk"}, IMPOSSIBLE, "no position of a request")],
+    "faults.StopReading": [({"after_reading": faults.event(1)}, IMPOSSIBLE, "no position of a request")],
     "faults.SlowReads": [({"bytes_per_second": 0}, IMPOSSIBLE, "StopReading()")],
     "faults.half_of": [({"what": "head"}, IMPOSSIBLE, "'status-line'"), ({"what": 5}, WRONG_TYPE, "what")],
     "faults.body": [({"n": -1}, IMPOSSIBLE, "n")],

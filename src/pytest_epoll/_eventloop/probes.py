@@ -31,6 +31,7 @@ from __future__ import annotations
 import array
 import errno
 import fcntl
+import select
 import socket
 import struct
 import sys
@@ -46,6 +47,9 @@ _TCPI_UNACKED = 24
 
 _MSG_ERRQUEUE: int = getattr(socket, "MSG_ERRQUEUE", 0)
 """Linux only, and only there is an error queue."""
+
+_RDHUP: int = getattr(select, "POLLRDHUP", 0)
+"""Linux only; elsewhere POLLHUP, which is reported whether it is asked for or not, says the same."""
 
 _ERRORS_AT_ONCE = 64
 """Entries that are dropped in one go; what is left raises EPOLLERR again."""
@@ -83,6 +87,13 @@ def unsent_bytes(fd: int) -> int:
 def unread_bytes(fd: int) -> int:
     """Return how many bytes wait to be read (tcp(7), FIONREAD)."""
     return _ask_int(fd, _FIONREAD)
+
+
+def has_fin(sock: socket.socket) -> bool:
+    """Return whether the other side has sent FIN, or is gone (poll(2), POLLRDHUP)."""
+    poll = select.poll()
+    poll.register(sock, _RDHUP)
+    return bool(poll.poll(0))
 
 
 def drop_errors(sock: socket.socket) -> None:

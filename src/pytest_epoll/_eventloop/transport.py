@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING
 
 from pytest_epoll._core import clock, limits, timeline
 from pytest_epoll._eventloop import probes, receive_queue
+from pytest_epoll._eventloop.gauged_reads import GaugedReads
 from pytest_epoll._eventloop.pieces import Piece, tell_sinks
 from pytest_epoll._eventloop.poller import ERR, HUP, IN, OUT, RDHUP
 
@@ -58,7 +59,7 @@ class Transport:
 
     __slots__ = (
         "_edge",
-        "_gauge",
+        "_is_gauged",
         "_is_peeking",
         "_is_watched",
         "_loop",
@@ -93,7 +94,7 @@ class Transport:
         self.facts = facts
         self._owner: Owner
         self._recv: Callable[[int], bytes] = sock.recv
-        self._gauge: Callable[[bytes], int] | None = None
+        self._is_gauged = False  # whether what has come is looked at before it is received
         self._send = sock.send
         self._unsent: list[Piece] = []  # not a deque: an empty one takes 700 bytes, for each idle connection
         self._may_read = True
@@ -134,7 +135,7 @@ class Transport:
             # Level-triggered the next turn reports what is left.
             if not (self._edge and self._may_read and self.is_open):
                 return
-            if len(data) < size and self._gauge is None and not mask & (RDHUP | HUP | ERR) and self._mask & RDHUP:
+            if len(data) < size and not self._is_gauged and not mask & (RDHUP | HUP | ERR) and self._mask & RDHUP:
                 return  # no FIN stands behind it: neither has one just come, nor was one noted while reading was paused
             if reads == limits.READS_A_TURN:
                 # Not a closure: one would make `self` a cell of every call, which costs as much as a frame.
@@ -209,24 +210,13 @@ class Transport:
 
     # -- reading --
 
-    def gauge_reads(self, gauge: Callable[[bytes], int] | None) -> None:
-        """Look at what has come before it is received, and receive as much as `gauge` says; 0 pauses reading.
+    def gauge_reads(self, gauge: Callable[[bytes], int]) -> None:
+        """Look at what has come before it is received, and receive as much as `gauge` says; see `gauged_reads`.
 
         Callable from any thread, as nothing is changed but what the next read calls.
         """
-        self._gauge = gauge
-        self._recv = self.sock.recv if gauge is None else self._receive_gauged
-
-    def _receive_gauged(self, size: int) -> bytes:
-        gauge = self._gauge
-        data = self.sock.recv(size, socket.MSG_PEEK)
-        if not data or gauge is None:
-            return self.sock.recv(size)
-        room = gauge(data)
-        if not room:
-            self.pause_reading()
-            raise BlockingIOError
-        return self.sock.recv(room)
+        self._is_gauged = True
+        self._recv = GaugedReads(self._loop, self, gauge).receive
 
     def pause_reading(self) -> None:
         """Leave what comes to the kernel's buffers; FIN and RST are still noticed."""

@@ -6,11 +6,15 @@ Made for a session only while a fault that acts on reading is registered; withou
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from pytest_epoll._eventloop.gauged_reads import MORE
 from pytest_epoll._serving import gauge
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_epoll._core.messages import RequestRecord
     from pytest_epoll._eventloop.loop import Loop
     from pytest_epoll._eventloop.transport import Transport
@@ -20,16 +24,28 @@ if TYPE_CHECKING:
 class Brake:
     """Holds a transport's reading at a position, and slows it down."""
 
-    __slots__ = ("_has_more", "_intake", "_loop", "_pace", "_transport", "may_read_on", "position")
+    __slots__ = (
+        "_found",
+        "_has_more",
+        "_intake",
+        "_loop",
+        "_on_found",
+        "_pace",
+        "_transport",
+        "may_read_on",
+        "position",
+    )
 
-    def __init__(self, loop: Loop, transport: Transport, intake: Intake) -> None:
+    def __init__(self, loop: Loop, transport: Transport, intake: Intake, on_found: Callable[[Brake], None]) -> None:
         self.position: object = "end"  # of the request that is being read
         self.may_read_on = True  # whether what stands behind the position may be read while later acts run
         self._loop = loop
         self._transport = transport
         self._intake = intake
+        self._on_found = on_found  # the position turned out to be here: nothing is taken, so nobody else tells
         self._pace: tuple[int, int] | None = None
         self._has_more = False  # whether something stood behind what was taken last
+        self._found: tuple[object, int] | None = None  # a position that looking ahead has found, and behind how much
         transport.gauge_reads(self._room)
 
     def _room(self, data: bytes) -> int:
@@ -37,9 +53,15 @@ class Brake:
         if not intake.is_open:
             return len(data)
         record = None if intake.current is None else intake.current.record
-        room = gauge.room(intake.reader, record, self.position, data)
-        self._has_more = room < len(data)
-        return room if self._pace is None else min(room, self._pace[0])
+        size, is_there = gauge.room(intake.reader, record, self.position, data)
+        if size == MORE:
+            return MORE
+        self._has_more = size < len(data)
+        if is_there and record is not None:
+            self._found = (self.position, record.raw_size + size)
+        if not size:
+            self._loop.call_soon(partial(self._on_found, self))
+        return size if self._pace is None else min(size, self._pace[0])
 
     def set_pace(self, pace: tuple[int, int] | None) -> None:
         """Take so many bytes at once, then pause for so many nanoseconds; None: no pauses."""
@@ -65,10 +87,12 @@ class Brake:
         """Whether a body is still to come, and none of the positions lies before it."""
         if record.complete is None and self._has_more:
             return False  # it came with its head: nobody waits
-        return all(gauge.distance(self._intake.reader, record, position, b"") > 0 for position in unless_at)
+        return not any(gauge.look(self._intake.reader, record, position).is_reached for position in unless_at)
 
     def is_at_position(self, record: RequestRecord) -> bool:
         """Whether a request has been read up to the position."""
         if record.complete is not None:
             return gauge.is_within(record, self.position)
-        return gauge.distance(self._intake.reader, record, self.position, b"") <= 0
+        if self._found == (self.position, record.raw_size):
+            return True
+        return gauge.look(self._intake.reader, record, self.position).is_reached

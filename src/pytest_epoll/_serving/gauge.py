@@ -4,28 +4,54 @@ A fault that acts while a request is read needs the bytes behind its position un
 buffers and out of the record. So what is there is looked at first (MSG_PEEK, recv(2)), and only so much is received as
 this module says. It is used only while such a fault is registered: looking costs a system call a read.
 
-Positions here count in the request's message: bytes on the wire, "head", "end", "trailers", `body(n)`, `content(n)`,
-`chunk(n)`. A position inside the head means "head".
+Positions here count in the request's message. Three kinds:
+
+- An offset is known from the head on: a number, "head", `body(n)`, `header(name)`; with Content-Length everything.
+- In a chunked body the walker knows when `content(n)`, `chunk(n)`, "trailers" or the half of a chunk is reached.
+- What lies before something that has not been seen yet is found by looking ahead: "last-chunk", half of the first size
+  line, and `before(...)` of anything in chunks. As long as it can't be told, only what is certain may be taken.
+
+A position inside the head means "head".
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from pytest_epoll._eventloop.gauged_reads import MORE
+from pytest_epoll._wire.framing import may_become_last_line, size_of_line
 from pytest_epoll._wire.http1_reader import BODY, HEAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_epoll._core.messages import RequestRecord
+    from pytest_epoll._core.request_head import Head
     from pytest_epoll._wire.framing import ChunkWalker
     from pytest_epoll._wire.http1_reader import RequestReader
 
 NOWHERE: Final = 1 << 62
 """Farther than anybody sends."""
 
+LOOKAHEAD: Final = 8 * 1024
+"""How far is looked ahead: half of what one look sees, and far less than any receive buffer holds unread."""
 
-def room(reader: RequestReader, record: RequestRecord | None, position: Any, data: bytes) -> int:
+
+class Sight(NamedTuple):
+    """How many bytes further on a position lies: `is_certain`, or not before that; 0 or less: it is reached."""
+
+    distance: int
+    is_certain: bool = True
+
+    @property
+    def is_reached(self) -> bool:
+        return self.is_certain and self.distance <= 0
+
+
+_UNSEEN: Final = Sight(NOWHERE)
+
+
+def room(reader: RequestReader, record: RequestRecord | None, position: Any, data: bytes) -> tuple[int, bool]:
     """Return how many of these bytes, which come next, may be taken: up to the position or the end of the message.
 
     Args:
@@ -33,41 +59,36 @@ def room(reader: RequestReader, record: RequestRecord | None, position: Any, dat
         record: the request that is being read, or None between two.
         position: where to stop.
         data: what was looked at.
+
+    Returns:
+        The number of bytes, `MORE` if none may be taken before more can be looked at, and whether the position is right
+        behind them.
     """
     if reader.state <= HEAD or record is None or record.head is None:
-        return _rest_of_head(reader, data)
+        return _rest_of_head(reader, data), False
     if reader.state != BODY:
-        return len(data)
+        return len(data), False
+    sight = look(reader, record, position, data)
+    if sight.distance <= 0 and not sight.is_certain:
+        return MORE, False
     walker = reader.walker
     left = reader.body_left if walker is None else _rest_of_chunked(walker, data)
-    return max(min(left, distance(reader, record, position, data), len(data)), 0)
+    size = max(min(left, sight.distance, len(data)), 0)
+    return size, sight.is_certain and size == max(sight.distance, 0)
 
 
-def distance(reader: RequestReader, record: RequestRecord, position: Any, data: bytes) -> int:
-    """Return how many bytes further on the position lies; 0 or less: it is reached; `NOWHERE`: not in this data."""
+def look(reader: RequestReader, record: RequestRecord, position: Any, data: bytes = b"") -> Sight:
+    """Return where a position of the request that is being read lies, as far as this data shows."""
     assert record.head is not None
-    head_size = len(record.head.raw)
     if position == "end":
-        return NOWHERE
-    if position == "head":
-        return 0
-    if isinstance(position, int):
-        return max(position, head_size) - record.raw_size
-    kind = position if isinstance(position, str) else position.kind
-    value = 0 if isinstance(position, str) else position.value
-    if kind == "body":
-        return int(value) - (record.raw_size - head_size)
+        return _UNSEEN
+    offset = _offset(record.head, position)
+    if offset is not None:
+        return Sight(offset - record.raw_size)
     walker = reader.walker
     if walker is None:
-        return int(value) - record.content_size if kind == "content" else NOWHERE
-    return _search(walker, data, _REACHED[kind](value))
-
-
-_REACHED: dict[str, Callable[[int], Callable[[ChunkWalker], bool]]] = {
-    "content": lambda n: lambda walker: walker.content_size >= n,
-    "chunk": lambda n: lambda walker: walker.chunks_done >= n,
-    "trailers": lambda _: lambda walker: walker.is_behind_last_chunk,
-}
+        return _UNSEEN  # what only a chunked body has, or a field that the head has not
+    return _look_in_chunks(record, walker, position, data)
 
 
 def _rest_of_head(reader: RequestReader, data: bytes) -> int:
@@ -80,41 +101,147 @@ def _rest_of_chunked(walker: ChunkWalker, data: bytes) -> int:
     return walker.clone().walk(data, 0)
 
 
+# -- offsets --
+
+
+def _offset(head: Head, position: Any) -> int | None:
+    """Return how many bytes of the message lie before a position, if the head alone says so."""
+    head_size = len(head.raw)
+    if isinstance(position, int):
+        return max(position, head_size)
+    kind, value = _parts(position)
+    if kind == "before":
+        base = _offset(head, position.base)
+        return None if base is None else max(base - int(value), head_size)
+    if kind == "header":
+        return head_size if value in head.headers else None
+    beyond = {"head": 0, "body": value}
+    if not head.chunked:
+        length = head.content_length or 0
+        beyond |= {"content": value, "half of body": length // 2, "end": length}
+    size = beyond.get(kind)
+    return None if size is None else head_size + int(size)
+
+
+def _parts(position: Any) -> tuple[str, Any]:
+    """Return a position's kind and what it counts or names; a half's kind says of what."""
+    if isinstance(position, str):
+        return position, None
+    if position.kind != "half_of":
+        return position.kind, position.value
+    what, _, detail = str(position.value).partition(":")
+    if what == "header":
+        return what, detail
+    return f"half of {what}", int(detail or 1)
+
+
+# -- chunks --
+
+
+def _look_in_chunks(record: RequestRecord, walker: ChunkWalker, position: Any, data: bytes) -> Sight:
+    kind, value = _parts(position)
+    if kind == "before":
+        return _look_before(record, walker, position, data)
+    if kind == "last-chunk":
+        return _look_for_last_chunk(walker, data)
+    if kind == "half of chunk-size":
+        return _look_for_first_line(walker, data)
+    test = _TESTS.get(kind)
+    return _UNSEEN if test is None else Sight(_search(walker, data, test(value)))
+
+
+_TESTS: dict[str, Callable[[Any], Callable[[ChunkWalker], bool]]] = {
+    "content": lambda n: lambda walker: walker.content_size >= n,
+    "chunk": lambda n: lambda walker: walker.chunks_done >= n,
+    "half of chunk": lambda n: lambda walker: walker.is_behind_half_of(n),
+    "trailers": lambda _: lambda walker: walker.is_behind_last_chunk,
+    "end": lambda _: lambda walker: walker.is_done,
+}
+"""By kind: whether a walker is behind such a position."""
+
+
 def _search(walker: ChunkWalker, data: bytes, is_reached: Callable[[ChunkWalker], bool]) -> int:
     """Return the smallest number of bytes after which the walker has reached something, or `NOWHERE`."""
     if is_reached(walker):
         return 0
     low, high = 0, len(data)
-    if not _is_reached_after(walker, data, high, is_reached):
+    if not is_reached(_walked(walker, data)):
         return NOWHERE
     while high - low > 1:
         middle = (low + high) // 2
-        if _is_reached_after(walker, data, middle, is_reached):
+        if is_reached(_walked(walker, data[:middle])):
             high = middle
         else:
             low = middle
     return high
 
 
-def _is_reached_after(walker: ChunkWalker, data: bytes, size: int, is_reached: Callable[[ChunkWalker], bool]) -> bool:
+def _walked(walker: ChunkWalker, data: bytes) -> ChunkWalker:
     clone = walker.clone()
-    clone.walk(data[:size], 0)
-    return is_reached(clone)
+    clone.walk(data, 0)
+    return clone
+
+
+def _look_for_last_chunk(walker: ChunkWalker, data: bytes) -> Sight:
+    """Look for the beginning of the line that says 0; what can still become that line is not taken."""
+    end = _search(walker, data, _TESTS["trailers"](None))
+    if end == 0:
+        return _UNSEEN  # it lies behind us: whoever asks has come too late
+    is_seen = end != NOWHERE
+    shown = data[: end - 1] if is_seen else data
+    line = _walked(walker, shown).line_so_far or b""
+    begin = len(shown) - len(line)
+    if begin < 0 or not (is_seen or (len(line) <= LOOKAHEAD and may_become_last_line(line))):
+        return _UNSEEN  # it lies behind us, or not here
+    return Sight(begin, is_certain=is_seen)
+
+
+def _look_for_first_line(walker: ChunkWalker, data: bytes) -> Sight:
+    """Look for the middle of the first size line, whose length must be seen before one byte of it may be taken."""
+    known = walker.line_so_far
+    if walker.chunks_begun or known is None:
+        return _UNSEEN
+    line, newline, _ = (known + data).partition(b"\n")
+    if not newline:
+        return _UNSEEN if len(line) > LOOKAHEAD else Sight(0, is_certain=False)
+    middle = (len(line) - 1) // 2 - len(known)
+    return Sight(middle) if size_of_line(line + newline) and middle >= 0 else _UNSEEN
+
+
+def _look_before(record: RequestRecord, walker: ChunkWalker, position: Any, data: bytes) -> Sight:
+    """Look for what it lies before; as long as that is not seen so many bytes are not taken."""
+    assert record.head is not None
+    distance = int(position.value)
+    if distance > LOOKAHEAD:
+        return _UNSEEN
+    base = _look_in_chunks(record, walker, position.base, data)
+    if base == _UNSEEN or not base.is_certain:
+        ahead = _walked(walker, data)
+        if ahead.is_done or ahead.problem is not None:
+            return _UNSEEN  # the request ends without it
+        base = Sight(min(base.distance, len(data) + 1), is_certain=False)  # if it comes, then behind all this
+    if base.distance < distance and base.is_certain and record.raw_size > len(record.head.raw):
+        return _UNSEEN  # it lies behind us
+    return Sight(max(base.distance - distance, 0), is_certain=base.is_certain)  # inside the head means its end
+
+
+# -- of a request that was read to its end --
 
 
 def is_within(record: RequestRecord, position: Any) -> bool:
-    """Whether a request that was read to its end has a position."""
+    """Whether a request that was read to its end has a position that was not met before."""
     if record.head is None or not record.complete:
         return False
-    if position in ("head", "end"):
+    if position == "end":
         return True
-    if isinstance(position, int):
-        return record.raw_size >= position
-    kind, value = (position, 0) if isinstance(position, str) else (position.kind, int(position.value))
-    reached = {
-        "body": record.raw_size - len(record.head.raw) >= value,
-        "content": record.content_size >= value,
-        "chunk": len(record.chunk_sizes) >= value,
-        "trailers": record.head.chunked,
-    }
-    return reached[kind]
+    offset = _offset(record.head, position)
+    if offset is not None:
+        return record.raw_size >= offset
+    kind, value = _parts(position)
+    if kind == "before":
+        return not value and is_within(record, position.base)
+    if kind == "content":
+        return record.content_size >= int(value)
+    if kind in ("chunk", "half of chunk"):
+        return len(record.chunk_sizes) >= int(value)
+    return kind == "trailers" and record.head.chunked

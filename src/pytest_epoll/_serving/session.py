@@ -220,7 +220,7 @@ class Session:
         """Look before reading from now on: a fault that acts on reading is registered."""
         if self._brake is None:
             self._intake = self._intake or Intake(self._context, self.transport, self)
-            self._brake = Brake(self._context.loop, self.transport, self._intake)
+            self._brake = Brake(self._context.loop, self.transport, self._intake, self._look_at_position)
 
     def _look_at_position(self, brake: Brake) -> None:
         """Go on with the stream if the request has now been read as far as it asked."""

@@ -29,11 +29,25 @@ as llhttp wants it."""
 MAX_LINE = 16 * 1024
 """Bytes of a size line with its extensions; node has the same limit, for a body's extensions in all."""
 
+_LAST_LINE = re.compile(rb"(?:0+(?:[;\r].*)?)?")
+"""What the last chunk's size line begins with, as far as it has come."""
+
 _ENDLESS = 1 << 80
 """More than any size line can announce."""
 
 Problem = tuple[int, str]
 """A status and the reason in words."""
+
+
+def size_of_line(line: bytes) -> int | None:
+    """Return the size that a chunk's size line announces, its CRLF included; None if it is no such line."""
+    match = _SIZE_LINE.fullmatch(line)
+    return None if match is None else int(match[1], 16)
+
+
+def may_become_last_line(line: bytes) -> bool:
+    """Whether what has come of a size line can become that of the last chunk."""
+    return _LAST_LINE.fullmatch(line) is not None
 
 
 def decode_chunked(raw: bytes) -> bytes:
@@ -55,6 +69,7 @@ class ChunkWalker:
 
     __slots__ = (
         "_chunk_sizes",
+        "_chunks_before",
         "_content",
         "_left",
         "_max_content",
@@ -72,6 +87,7 @@ class ChunkWalker:
         self.problem: Problem | None = None
         self._content = content
         self._chunk_sizes = chunk_sizes
+        self._chunks_before = 0  # that are not in the list: a clone has only the last one
         self._max_content = _ENDLESS if max_content is None else max_content
         self._max_trailers = max_trailers
         self._state = _LINE
@@ -81,7 +97,8 @@ class ChunkWalker:
     def clone(self) -> ChunkWalker:
         """Return one that stands at the same place and keeps nothing: to look ahead."""
         clone = ChunkWalker([], [], max_content=self._max_content, max_trailers=self._max_trailers)
-        clone._chunk_sizes = [0] * len(self._chunk_sizes)
+        clone._chunk_sizes = self._chunk_sizes[-1:]
+        clone._chunks_before = self.chunks_begun - len(clone._chunk_sizes)
         clone._state = self._state
         clone._pending = bytearray(self._pending)
         clone._left = self._left
@@ -89,9 +106,26 @@ class ChunkWalker:
         return clone
 
     @property
+    def chunks_begun(self) -> int:
+        """How many chunks there are whose size line has come, without the last one of size 0."""
+        return self._chunks_before + len(self._chunk_sizes)
+
+    @property
     def chunks_done(self) -> int:
         """How many chunks have come whole."""
-        return len(self._chunk_sizes) - (self._state in (_DATA, _DATA_END))
+        return self.chunks_begun - (self._state in (_DATA, _DATA_END))
+
+    @property
+    def line_so_far(self) -> bytes | None:
+        """What has come of the next chunk's size line; None inside a chunk and behind the last one's line."""
+        return bytes(self._pending) if self._state == _LINE else None
+
+    def is_behind_half_of(self, number: int) -> bool:
+        """Whether half of that chunk's content has come, rounded down; the first chunk is 1."""
+        if self._state != _DATA or self.chunks_begun != number:
+            return self.chunks_begun >= number
+        size = self._chunk_sizes[-1]
+        return size - self._left >= size // 2
 
     @property
     def is_behind_last_chunk(self) -> bool:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from pytest_epoll._core.acts import ReadTo, SendContinue
+from pytest_epoll._core.acts import ReadTo, SendContinue, SetOption
 from pytest_epoll.errors import UsageError
 from pytest_epoll.faults._cut import Here, mark
 from pytest_epoll.faults._fault import FaultValue
-from pytest_epoll.faults._positions import checked_position, checked_reading_position
+from pytest_epoll.faults._positions import checked_position, checked_reading_position, looks_ahead
 
 if TYPE_CHECKING:
     from pytest_epoll._core.acts import Act, Acts
     from pytest_epoll.faults._positions import Position
+
+
+ROOM_TO_LOOK: Final = 256 * 1024
+"""Bytes of SO_RCVBUF where bytes are held back until those behind them have come. A byte of a segment that is held back
+holds all its memory, up to 131 kB on the loopback, which is what there is by default: nothing could come any more."""
 
 
 class AtOnePlace(FaultValue, Protocol):
@@ -69,6 +74,8 @@ def while_reading(acts: Acts, position: Position, then: tuple[Act, ...]) -> Acts
         if isinstance(act, SendContinue):
             yield SendContinue((*act.unless_at, position))
         elif isinstance(act, ReadTo) and act.position == "end":
+            if looks_ahead(position):
+                yield SetOption("receive_buffer", ROOM_TO_LOOK)
             yield ReadTo(position, read_on=False, instead=then)
             yield ReadTo("end")
         else:

@@ -150,24 +150,31 @@ def checked_position(argument: str, position: object) -> Position:
     return position
 
 
-_IN_REQUESTS = ("body", "content", "chunk")
-
-
 def checked_reading_position(argument: str, position: object) -> Position:
     """Return a position in a request that a caller gave.
 
     Raises:
         UsageTypeError: no position.
-        UsageError: one that can't be kept to the byte while a request is read, or that there is not.
+        UsageError: one that no request has, or that there is not.
     """
     checked = checked_position(argument, position)
-    if checked == "last-chunk" or (isinstance(checked, Place) and checked.kind not in _IN_REQUESTS):
-        message = (
-            f"{argument}={position!r} is no position of a request; use a number of bytes, 'head', 'trailers', 'end', "
-            "faults.body(n), faults.content(n) or faults.chunk(n)"
-        )
-        raise UsageError(message)
+    place: object = checked
+    while isinstance(place, Place):
+        if place.kind in {"event", "interim"} or place == Place("half_of", "status-line"):
+            message = (
+                f"{argument}={position!r} is no position of a request: only a reply has events, interim responses and "
+                "a status line; for a place in the reply use after="
+            )
+            raise UsageError(message)
+        place = place.base
     return checked
+
+
+def looks_ahead(position: Position) -> bool:
+    """Whether in a chunked request it is found only by looking at what lies behind it."""
+    if not isinstance(position, Place):
+        return position == "last-chunk"
+    return position.kind == "before" or position == Place("half_of", "chunk-size")
 
 
 def needs_length(position: Position) -> bool:

@@ -37,7 +37,7 @@ def test_past_the_end_it_does_not_fire_and_changes_nothing():
     assert acts == through(faults.HangUp(after=13), *acts)
 
 
-@pytest.mark.parametrize("position", [10, faults.body(3), faults.chunk(1), "trailers", "end"])
+@pytest.mark.parametrize("position", [10, faults.body(3), faults.chunk(1), faults.half_of("body"), "trailers", "end"])
 def test_after_reading_the_goodbye_stands_at_the_position_in_place_of_the_rest(position):
     fault = faults.HangUp(after_reading=position)
 
@@ -79,7 +79,7 @@ def test_the_repr_is_code_to_paste(fault, text):
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"after": -1}, {"after": "tail"}, {"after": 3, "after_reading": 3}, {"after_reading": "last-chunk"}],
+    [{"after": -1}, {"after": "tail"}, {"after": 3, "after_reading": 3}, {"after_reading": faults.event(1)}],
 )
 def test_what_cannot_mean_anything_is_refused(arguments):
     with pytest.raises(errors.UsageError, match="after"):

@@ -1,7 +1,7 @@
 import pytest
 
 from pytest_epoll import errors, faults
-from pytest_epoll._core.acts import Fired, NextRequest, ReadTo, Send, SendContinue, Stall
+from pytest_epoll._core.acts import Fired, NextRequest, ReadTo, Send, SendContinue, SetOption, Stall
 from pytest_epoll._core.image import Image
 
 IMAGE = Image(b"HEAD\r\n\r\n", b"body")
@@ -32,6 +32,18 @@ def test_at_a_position_in_the_body_the_body_is_asked_for():
     ] == through(fault)
 
 
+@pytest.mark.parametrize("position", ["last-chunk", faults.half_of("chunk-size"), faults.before("end", 3)])
+def test_where_one_has_to_look_ahead_there_is_room_for_it(position):
+    fault = faults.StopReading(after_reading=position)
+
+    assert [
+        SendContinue(unless_at=(position,)),
+        SetOption("receive_buffer", 262144),
+        ReadTo(position, read_on=False, instead=(Fired(fault), Stall())),
+        *ACTS[1:],
+    ] == through(fault)
+
+
 def test_at_the_end_it_answers_first():
     fault = faults.StopReading(after_reading="end")
 
@@ -43,7 +55,10 @@ def test_the_repr_is_code_to_paste(text):
     assert text == repr(eval(text))
 
 
-@pytest.mark.parametrize("position", [-1, "tail", "last-chunk", faults.header("Host"), faults.before("end", 1)])
+@pytest.mark.parametrize(
+    "position",
+    [-1, "tail", faults.event(1), faults.interim(1), faults.half_of("status-line"), faults.before(faults.event(1), 2)],
+)
 def test_a_position_that_a_request_has_not_is_refused(position):
     with pytest.raises(errors.UsageError, match="after_reading="):
         faults.StopReading(after_reading=position)

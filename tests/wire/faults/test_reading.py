@@ -11,6 +11,7 @@ HEAD = b"POST /x HTTP/1.1\r\nHost: test\r\nContent-Length: 11\r\n\r\n"
 PLAIN = b"hello world"
 CHUNKED_HEAD = b"POST /x HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
 CHUNKED = b"5\r\nhello\r\n6;a=b\r\n world\r\n0\r\nT: 1\r\n\r\n"  # 10 + 15 + 3 + 6 + 2 bytes
+EXTENDED = b"000B;a=b\r\nhello world\r\n000;c=d\r\n\r\n"  # 10 + 13 + 9 + 2 bytes
 
 # position, head, body, bytes of the body's wire form and of its content that are taken
 PLACES = [
@@ -33,6 +34,36 @@ PLACES = [
     (faults.chunk(1), CHUNKED_HEAD, CHUNKED, 10, 5),
     (faults.chunk(2), CHUNKED_HEAD, CHUNKED, 25, 11),
     ("trailers", CHUNKED_HEAD, CHUNKED, 28, 11),
+    ("last-chunk", CHUNKED_HEAD, CHUNKED, 25, 11),
+    (faults.header("host"), HEAD, PLAIN, 0, 0),
+    (faults.half_of("header:Host"), CHUNKED_HEAD, CHUNKED, 0, 0),
+    (faults.half_of("body"), HEAD, PLAIN, 5, 5),
+    (faults.half_of("chunk-size"), CHUNKED_HEAD, CHUNKED, 0, 0),
+    (faults.half_of("chunk:1"), CHUNKED_HEAD, CHUNKED, 5, 2),
+    (faults.half_of("chunk:2"), CHUNKED_HEAD, CHUNKED, 20, 8),
+    (faults.before("end", 1), HEAD, PLAIN, 10, 10),
+    (faults.before("end", 11), HEAD, PLAIN, 0, 0),
+    (faults.before("end", 500), HEAD, PLAIN, 0, 0),
+    (faults.before("head", 3), HEAD, PLAIN, 0, 0),
+    (faults.before(faults.body(7), 4), HEAD, PLAIN, 3, 3),
+    (faults.before(faults.half_of("body"), 2), HEAD, PLAIN, 3, 3),
+    (faults.before("end", 1), CHUNKED_HEAD, CHUNKED, 35, 11),
+    (faults.before("end", 9), CHUNKED_HEAD, CHUNKED, 27, 11),
+    (faults.before("end", 500), CHUNKED_HEAD, CHUNKED, 0, 0),
+    (faults.before("last-chunk", 1), CHUNKED_HEAD, CHUNKED, 24, 11),
+    (faults.before("last-chunk", 0), CHUNKED_HEAD, CHUNKED, 25, 11),
+    (faults.before("trailers", 1), CHUNKED_HEAD, CHUNKED, 27, 11),
+    (faults.before(faults.chunk(2), 3), CHUNKED_HEAD, CHUNKED, 22, 10),
+    (faults.before(faults.half_of("chunk:2"), 1), CHUNKED_HEAD, CHUNKED, 19, 7),
+    (faults.before(faults.content(5), 5), CHUNKED_HEAD, CHUNKED, 3, 0),
+    (faults.before(faults.before("end", 8), 1), CHUNKED_HEAD, CHUNKED, 27, 11),
+    (faults.before(faults.body(20), 1), CHUNKED_HEAD, CHUNKED, 19, 7),
+    ("last-chunk", CHUNKED_HEAD, EXTENDED, 23, 11),
+    ("trailers", CHUNKED_HEAD, EXTENDED, 32, 11),
+    (faults.half_of("chunk-size"), CHUNKED_HEAD, EXTENDED, 4, 0),
+    (faults.half_of("chunk:1"), CHUNKED_HEAD, EXTENDED, 15, 5),
+    (faults.before(faults.half_of("chunk-size"), 1), CHUNKED_HEAD, EXTENDED, 3, 0),
+    (faults.before("last-chunk", 23), CHUNKED_HEAD, EXTENDED, 0, 0),
 ]
 
 SENDERS = {
@@ -71,6 +102,19 @@ def test_what_is_taken_is_exact(server, place, send):
         (faults.content(12), CHUNKED_HEAD + CHUNKED),
         (faults.chunk(3), CHUNKED_HEAD + CHUNKED),
         (faults.body(1), GET.replace(b"GET", b"POST")),
+        (faults.header("X-No"), HEAD + PLAIN),
+        (faults.header("X-No"), CHUNKED_HEAD + CHUNKED),
+        (faults.half_of("header:X-No"), HEAD + PLAIN),
+        ("last-chunk", HEAD + PLAIN),
+        (faults.half_of("chunk-size"), HEAD + PLAIN),
+        (faults.half_of("chunk:1"), HEAD + PLAIN),
+        (faults.before("last-chunk", 1), HEAD + PLAIN),
+        (faults.half_of("body"), CHUNKED_HEAD + CHUNKED),
+        (faults.before(faults.half_of("body"), 1), CHUNKED_HEAD + CHUNKED),
+        (faults.half_of("chunk:3"), CHUNKED_HEAD + CHUNKED),
+        (faults.half_of("chunk-size"), CHUNKED_HEAD + b"0\r\n\r\n"),
+        (faults.before(faults.chunk(3), 5), CHUNKED_HEAD + CHUNKED),
+        (faults.before("end", 10_000), CHUNKED_HEAD + CHUNKED),
     ],
 )
 def test_beyond_the_request_it_is_unfired_and_the_reply_goes_on(server, fault, position, message):
@@ -83,9 +127,73 @@ def test_beyond_the_request_it_is_unfired_and_the_reply_goes_on(server, fault, p
         assert ["unfired"] == [finding.kind for finding in server.findings()]
 
 
+@pytest.mark.parametrize("position", [faults.header("Host"), faults.half_of("body"), faults.before("end", 1), 5])
+def test_without_a_body_what_lies_in_it_is_the_end_of_the_head(server, position):
+    server.get("/x").respond_with(faults.HangUp(after_reading=position))
+    with RawClient(server.address) as client:
+        client.send(GET)
+
+        assert (b"", "fin") == client.read_to_end()
+    assert [] == server.findings()
+
+
+UNDECIDED = [
+    ("last-chunk", CHUNKED[:-11], b"00"),
+    (faults.half_of("chunk-size"), b"", b"000"),
+    (faults.before("end", 5), b"", b"5\r\n"),
+]
+"""A position, what is taken, and what is left until more of it can be seen."""
+
+
+@pytest.mark.parametrize(("position", "taken", "left"), UNDECIDED)
+def test_what_may_still_lie_before_the_position_wakes_nobody_until_more_comes(server, position, taken, left):
+    server.post("/x").respond_with(faults.Stall(after_reading=position))
+    with RawClient(server.address) as client:
+        client.send(CHUNKED_HEAD + taken + left)
+        server.wait_for_requests(state="head")
+        turns = []
+
+        assert not server._barrier.engine.loop.wait(lambda: turns.append(1), 0.05)
+        assert len(turns) <= 4
+        assert len(CHUNKED_HEAD + taken) == server.connections[0].bytes_received
+        client.send((CHUNKED_HEAD + CHUNKED)[len(CHUNKED_HEAD + taken + left) :])
+    server.connections[0].wait_ended()
+
+
+@pytest.mark.parametrize("part", ["shutdown", "reset"])
+@pytest.mark.parametrize(("position", "taken", "left"), UNDECIDED)
+def test_a_client_that_leaves_before_that_has_broken_its_request_off(server, position, taken, left, part):
+    server.post("/x").respond_with(faults.Stall(after_reading=position))
+    with RawClient(server.address) as client:
+        client.send(CHUNKED_HEAD + taken + left)
+        server.wait_for_requests(state="head")
+        getattr(client, part)()
+        server.connections[0].wait_ended()
+
+    assert [False] == [request.complete for request in server.requests]
+    assert ["unfired"] == [finding.kind for finding in server.findings()]
+    if part == "shutdown":
+        assert CHUNKED_HEAD + taken + left == server.last_request.raw
+
+
+@pytest.mark.parametrize("position", ["last-chunk", faults.before("end", 1), faults.before("trailers", 4000)])
+def test_a_large_chunked_upload_is_cut_to_the_byte(server, position):
+    chunk = b"fff0\r\n" + b"y" * 0xFFF0 + b"\r\n"
+    body = chunk * 64 + b"0\r\n\r\n"
+    beyond = {"last-chunk": 5, faults.before("end", 1): 1}.get(position, 2 + 4000)
+    server.post("/x").respond_with(faults.HangUp(after_reading=position))
+    with RawClient(server.address) as client:
+        client.send(CHUNKED_HEAD + body)
+
+        assert (b"", "fin") == client.read_to_end()
+        assert CHUNKED_HEAD + body[:-beyond] == server.last_request.raw
+    assert [] == server.findings()
+
+
 @pytest.mark.parametrize("message", [HEAD + PLAIN, CHUNKED_HEAD + CHUNKED, GET.replace(b"GET", b"POST")])
-def test_end_is_the_end_of_the_request(server, message):
-    server.post("/x").respond_with(faults.HangUp(after_reading="end"))
+@pytest.mark.parametrize("position", ["end", faults.before("end", 0)])
+def test_end_is_the_end_of_the_request(server, message, position):
+    server.post("/x").respond_with(faults.HangUp(after_reading=position))
     with RawClient(server.address) as client:
         client.send(message + GET)
 
