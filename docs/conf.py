@@ -56,7 +56,7 @@ nitpick_ignore_regex = [
 ]
 
 HELD_ONLY = re.compile(
-    r"Connection|Event|Fault|Gate|Headers|Part|Parts|Request|Requests|Route|Timeline|Values|\w+Aio",
+    r"ClientView|Connection|Event|Fault|Gate|Headers|Part|Parts|Request|Requests|Route|Timeline|Values|\w+Aio",
 )
 """Classes that users hold and never make: how they are made is nobody's business."""
 

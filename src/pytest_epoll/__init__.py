@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_epoll import errors, faults, match
+    from pytest_epoll._client_view import ClientView
     from pytest_epoll._core.finding import Finding
     from pytest_epoll._core.headers import Headers
     from pytest_epoll._core.response import Response
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_epoll.server import EpollServer
 
 __all__ = (
+    "ClientView",
     "Connection",
     "EpollServer",
     "Event",
@@ -39,6 +41,7 @@ __all__ = (
 )
 
 _HOMES = {
+    "ClientView": "_client_view",
     "Connection": "_serving.connection",
     "EpollServer": "server",
     "Event": "_serving.views",

@@ -44,19 +44,27 @@ def check_count(
     raise AssertionError(text)
 
 
-def checked_bounds(times: int | None, at_least: int | None, at_most: int | None) -> tuple[int, int | None]:
-    """Return the least and the most of requests that a caller wants: at least one, if nothing was said.
+def checked_bounds(
+    times: int | None, at_least: int | None, at_most: int | None, *, exactly: str = "times"
+) -> tuple[int, int | None]:
+    """Return the least and the most that a caller wants: at least one, if nothing was said.
+
+    Args:
+        times: exactly so many.
+        at_least: so many or more.
+        at_most: so many or fewer.
+        exactly: what the first argument is called at the caller's.
 
     Raises:
         UsageTypeError: no whole numbers.
-        UsageError: negative numbers, `times` beside a bound, or a least above the most.
+        UsageError: negative numbers, an exact number beside a bound, or a least above the most.
     """
-    for name, value in (("times", times), ("at_least", at_least), ("at_most", at_most)):
+    for name, value in ((exactly, times), ("at_least", at_least), ("at_most", at_most)):
         if value is not None:
             checked_whole(name, value, least=0)
     if times is not None:
         if at_least is not None or at_most is not None:
-            message = "times= says how many exactly; give at_least= and at_most= without it"
+            message = f"{exactly}= says how many exactly; give at_least= and at_most= without it"
             raise UsageError(message)
         return times, times
     least = at_least if at_least is not None else 0 if at_most is not None else 1

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import pluggy
 import pytest
 
-from pytest_epoll._reporting import client_checks, near_miss, timeline_text, wire_note
+from pytest_epoll._reporting import client_text, near_miss, timeline_text, wire_note
 from pytest_epoll._serving import phases
 from pytest_epoll._serving.registry import forget_stopped_servers, known_servers
 from pytest_epoll.errors import (
@@ -183,7 +183,7 @@ def add_sections(item: pytest.Item, report: pytest.TestReport) -> None:
         lines = server.render(facts).splitlines()
         item.ihook.pytest_epoll_report(server=server, lines=lines)
         title = timeline_text.title(facts)
-        shown = timeline_text.shorten(lines, limit) + [f"client: {line}" for line in client_checks.describe(facts)]
+        shown = timeline_text.shorten(lines, limit) + [f"client: {line}" for line in client_text.describe(facts)]
         if _is_coloured(item.config):
             shown = timeline_text.coloured(shown)
         sections.append((f"epoll wire timeline ({title})", "\n".join(shown)))

@@ -8,13 +8,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from pytest_epoll._assertions import check_count, check_order, checked_bounds
+from pytest_epoll._client_view import ClientView
 from pytest_epoll._core import clock, limits
-from pytest_epoll._core.checks import (
-    checked_flag,
-    checked_number,
-    checked_text,
-    checked_whole,
-)
+from pytest_epoll._core.checks import checked_flag, checked_number, checked_text, checked_whole
 from pytest_epoll._core.location import caller
 from pytest_epoll._core.messages import Mishap
 from pytest_epoll._core.summary import RouteLabel
@@ -366,6 +362,11 @@ class EpollServer:
     def timeline(self) -> Timeline:
         """What happened on the wire, as of now; `str()` of it is the text that a failing test shows."""
         return self._received.timeline()
+
+    @property
+    def client(self) -> ClientView:
+        """What the clients did with their connections: reuse, pipelining, retries, gaps, answers left unread."""
+        return ClientView(self._desk, self._received)
 
     def wait_for_requests(
         self, n: int = 1, *, state: str = "ended", timeout: float = limits.WAIT_SECONDS

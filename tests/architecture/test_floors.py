@@ -21,6 +21,7 @@ FLOORS = {
     "_serving": 3,
     "_reporting": 3,
     "_assertions": 4,
+    "_client_view": 4,
     "_received": 4,
     "route": 4,
     "server": 4,

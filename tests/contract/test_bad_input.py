@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_epoll import EpollServer, Gate, Request, Response, Route, errors, faults, match, testing
+from pytest_epoll import ClientView, EpollServer, Gate, Request, Response, Route, errors, faults, match, testing
 from pytest_epoll._core.timeline import KINDS
 from pytest_epoll._serving.connection import Connection
 from pytest_epoll.testing import RawClient
@@ -31,6 +31,7 @@ MINIMAL = {
     "Route.respond_with": {"replies": (200,)},
     "Connection.wait_event": {"kind": "accepted"},
     "Request.wait_received": {"body_bytes": 0},
+    "ClientView.assert_gaps": {"at_least": 0},
     "faults.PartialWrites": {"size": 1},
     "faults.Delay": {"seconds": 0.5},
     "faults.SlowWrites": {"bytes_per_second": 1000},
@@ -43,7 +44,7 @@ MINIMAL = {
 EXCLUSIVE = {"sizes": "size", "cuts": "size"}
 OURS = {
     "EpollServer.facts", "EpollServer.render", "Gate.when_open", "Gate.release", "faults.Fault",
-    "Connection", "Gate", "Request", "Route",
+    "ClientView", "Connection", "Gate", "Request", "Route",
 }  # fmt: skip
 TAKES_ANYTHING = {
     "EpollServer.url_for.query": "str() of it is sent",
@@ -228,6 +229,32 @@ ROWS = {
     "Connection.wait_ended": TIMEOUTS,
     "Connection.wait_event": [({"kind": "snet"}, IMPOSSIBLE, "'sent'"), *TIMEOUTS],
     "Gate.wait_reached": TIMEOUTS,
+    **{
+        f"ClientView.{name}": CRITERIA_ALONE
+        for name in (
+            "gaps", "assert_reused", "assert_not_reused", "assert_read_to_end", "assert_honoured_expect",
+            "assert_no_hidden_retries",
+        )
+    },
+    "ClientView.assert_connections": [
+        ({"n": -1}, IMPOSSIBLE, "n=-1"),
+        ({"n": 1.0}, WRONG_TYPE, "n must be"),
+        ({"n": 1, "at_most": 2}, IMPOSSIBLE, "n= says how many exactly"),
+        ({"at_least": 2, "at_most": 1}, IMPOSSIBLE, "above at_most=1"),
+    ],
+    "ClientView.assert_closed": [
+        ({"by": "peer"}, IMPOSSIBLE, "'client', 'server'"),
+        ({"how": "bye"}, IMPOSSIBLE, "'fin', 'rst'"),
+    ],
+    "ClientView.assert_gaps": [
+        ({"at_least": None}, IMPOSSIBLE, "growing=True"),
+        ({"at_least": -1}, IMPOSSIBLE, "at_least=-1"),
+        ({"at_least": [0.1, "1"]}, WRONG_TYPE, "at_least must be a number, not '1'"),
+        ({"at_least": "1"}, WRONG_TYPE, "at_least must be a number, not '1'"),
+        ({"growing": 1}, WRONG_TYPE, "growing"),
+        *CRITERIA_ALONE,
+    ],
+    "ClientView.assert_back_pressure": [({"seconds": -1}, IMPOSSIBLE, "seconds=-1"), *CRITERIA_ALONE],
     "Response": CONTENT,
     "Response.with_faults": [
         ({"faults": (faults.Reset,)}, WRONG_TYPE, "with_faults()"),
@@ -303,7 +330,7 @@ def public_callables():
             f"{name}.{entry}": getattr(owner, entry) for entry in owner.__all__ if callable(getattr(owner, entry))
         }
     found["testing.in_thread"] = testing.in_thread
-    for owner in (EpollServer, Route, Response, Gate, Connection, Request):
+    for owner in (EpollServer, Route, Response, Gate, Connection, Request, ClientView):
         found[owner.__name__] = owner
         for entry, member in vars(owner).items():
             if inspect.isfunction(member) and not entry.startswith("_"):
@@ -348,6 +375,7 @@ def objects():
                 Gate=server.gate(),
                 Connection=server.connections[0],
                 Request=server.requests[0],
+                ClientView=server.client,
             )
 
 

@@ -250,13 +250,26 @@ def test_comparisons_of_others_are_left_to_pytest(run):
 def test_what_the_client_left_behind_stands_below_the_timeline(run):
     result = run("""
 def test_it(epoll_server):
-    epoll_server.post("/x").respond()
+    epoll_server.post("/x").respond_with(faults.HangUp()).respond()
     for _ in range(2):
         ask(epoll_server, "/x", "POST")
     assert 1 == 2
 """)
 
-    result.stdout.fnmatch_lines(["client: POST /x came twice with the same head (c0.0, c1.0): *"])
+    result.stdout.fnmatch_lines(["client: POST /x came twice (c0.0, c1.0), the first without a whole answer: *"])
+
+
+def test_a_client_that_leaves_nothing_behind_has_no_line(run):
+    result = run("""
+def test_it(epoll_server, epoll_client):
+    epoll_server.post("/x").respond(json={"big": "x" * 100_000})
+    for _ in range(2):
+        epoll_client.post("/x", json=[1])
+    assert 1 == 2
+""")
+
+    assert "epoll wire timeline" in result.stdout.str()
+    assert "client:" not in result.stdout.str()
 
 
 def test_a_terminal_with_colours_gets_a_timeline_in_colours(run):

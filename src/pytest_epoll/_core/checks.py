@@ -103,6 +103,20 @@ def checked_words(name: str, values: object, choices: tuple[str, ...]) -> frozen
     return frozenset(checked_choice(name, word, choices) for word in words)
 
 
+def checked_seconds(name: str, value: object) -> float:
+    """Return a duration that a caller gave, in seconds.
+
+    Raises:
+        UsageTypeError: not a number.
+        UsageError: negative, or not a number in the sense of arithmetic.
+    """
+    seconds = checked_number(name, value)
+    if seconds < 0:
+        message = f"{name}={value!r} is no duration; use seconds from 0 on"
+        raise UsageError(message)
+    return seconds
+
+
 def checked_timeout(timeout: object) -> float:
     """Return a deadline that a caller gave, in seconds.
 

@@ -202,6 +202,12 @@ class PeerProbe:
             return self._read_error(sock, answer)
         return self._read(answer)
 
+    def untaken_bytes(self, sock: socket.socket, sent: int) -> int | None:
+        """Return how many of the sent bytes the client's process has not taken; None if that can't be seen."""
+        question = self.question(sock)
+        view = None if question is None else self.look(sock, question)
+        return None if view is None or view.is_gone else max(0, sent - (view.received - view.unread))
+
     def _read_error(self, sock: socket.socket, answer: bytes) -> PeerView | None:
         code = -int.from_bytes(answer[_NLMSGHDR.size : _NLMSGHDR.size + 4], sys.byteorder, signed=True)
         if code != errno.ENOENT:

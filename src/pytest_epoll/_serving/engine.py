@@ -188,6 +188,14 @@ class Engine:
         """Whether no connection has an exchange in progress. Loop thread only."""
         return all(session.is_idle for session in self._sessions.values())
 
+    def untaken_by(self, index: int) -> int | None:
+        """Return how many bytes sent on a connection its client's process has not taken; None if that can't be seen.
+
+        Loop thread only.
+        """
+        session = self._sessions.get(index)
+        return None if session is None else self.probe.untaken_bytes(session.transport.sock, session.record.bytes_sent)
+
     def part(self, indexes: Iterable[int] | None, how: str, *, idle_only: bool = False) -> int:
         """Say goodbye on these connections, or on all; return on how many. Loop thread only."""
         if indexes is None:  # open ones: on which we have said nothing yet
