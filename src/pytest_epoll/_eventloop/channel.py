@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from pytest_epoll._core import acts, clock, timeline
 from pytest_epoll._core.limits import DRAIN_SECONDS
-from pytest_epoll._eventloop import probes
+from pytest_epoll._eventloop import probes, unseen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -218,6 +218,7 @@ class Channel:
         self._note(timeline.STALLED)
         self.is_stalled = self.leaves_unread = True
         self._transport.pause_reading()
+        self._loop.look_at_barriers(unseen.fin_behind_closed_window(self._transport, self._probe, self._note))
         if self._transport.record.closed_by == "client":
             self._conversation.goodbye_noticed()  # it is no news, so the transport will not tell
         return False

@@ -83,6 +83,7 @@ class Loop:
         self._answerless = 0  # turns in a row in which no question was answered
         self._doomed: list[socket.socket] = []
         self._watches: list[Watch] = []
+        self._lookouts: list[Callable[[], bool]] = []
         self._is_stopping = False
         self._barrier_ns = limits.BARRIER_NS  # what the next barrier may take; less while clients flood
         self._most_barrier_ns = limits.BARRIER_NS  # less once somebody wants the loop to end
@@ -131,6 +132,10 @@ class Loop:
         """
         self._questions.append(question)
         self._answerless = 0
+
+    def look_at_barriers(self, question: Callable[[], bool]) -> None:
+        """Have `question()` asked at the end of each barrier until it returns True: for what nothing tells of."""
+        self._lookouts.append(question)
 
     # -- turns; loop thread only --
 
@@ -255,6 +260,8 @@ class Loop:
             is_quiet = not (events or done)
         # Who reads a hundred records while a client floods must not wait for as many long barriers.
         self._barrier_ns = limits.BARRIER_NS if is_quiet else max(self._barrier_ns // 4, limits.SHORTEST_BARRIER_NS)
+        if self._lookouts:
+            self._lookouts = [question for question in self._lookouts if not question()]
         if self._doomed:
             self._close_doomed()
 

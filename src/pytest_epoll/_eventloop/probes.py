@@ -67,6 +67,7 @@ _REQUEST = struct.Struct("=BBBxI")  # family, protocol, extensions, padding, sta
 _PORTS = struct.Struct("!HH")
 _ID_TAIL = struct.Struct("=III")  # interface, cookie, cookie
 _DIAG_MSG_SIZE = 72  # struct inet_diag_msg
+_STATE_OFFSET = 1
 _RQUEUE = struct.Struct("=I")
 _RQUEUE_OFFSET = 4 + 48 + 4
 _INODE = struct.Struct("=I")
@@ -77,6 +78,9 @@ _BYTES_RECEIVED_OFFSET = 128  # of tcpi_bytes_received in struct tcp_info
 
 _PEER_MUST_EXIST = frozenset((1, 4, 5))
 """States of our end (ESTABLISHED, FIN_WAIT1, FIN_WAIT2) in which the other end is still there."""
+
+_FIN_UNDER_WAY = frozenset((4, 9, 11))
+"""States (FIN_WAIT1, LAST_ACK, CLOSING) in which a socket's FIN was not acknowledged yet."""
 
 
 def unsent_bytes(fd: int) -> int:
@@ -158,6 +162,7 @@ class PeerView(NamedTuple):
     received: int  # bytes that have reached the client's kernel, ever; a FIN counts as one
     unread: int  # of these, how many its process has not taken
     is_gone: bool  # there is no such socket any more
+    is_parting: bool = False  # it has closed, or shut down its sending side, and its FIN has not arrived here
 
 
 class PeerProbe:
@@ -226,7 +231,8 @@ class PeerProbe:
             length, kind = _ATTRIBUTE.unpack_from(answer, at)
             if kind == _INET_DIAG_INFO and length >= _ATTRIBUTE.size + _BYTES_RECEIVED_OFFSET + _BYTES_RECEIVED.size:
                 received = _BYTES_RECEIVED.unpack_from(answer, at + _ATTRIBUTE.size + _BYTES_RECEIVED_OFFSET)[0]
-                return PeerView(received, unread, is_gone=False)
+                is_parting = answer[_NLMSGHDR.size + _STATE_OFFSET] in _FIN_UNDER_WAY
+                return PeerView(received, unread, is_gone=False, is_parting=is_parting)
             at += max((length + 3) & ~3, _ATTRIBUTE.size)
         if not _INODE.unpack_from(answer, _NLMSGHDR.size + _INODE_OFFSET)[0]:
             return PeerView(0, 0, is_gone=True)

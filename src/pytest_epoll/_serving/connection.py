@@ -169,11 +169,13 @@ class Connection:
         self._desk.barrier.wait(*self._ending(timeout))
 
     def _closing(self, timeout: float) -> WaitArguments:
-        return (
-            lambda: self._record.closed_by is not None,
-            timeout,
-            lambda: f"{self!r} to close, but the client still holds it: is a response or a pool alive?",
-        )
+        def expired() -> str:
+            for event in self.events:
+                if event.kind == timeline.UNOBSERVED and str(event.detail).startswith(timeline.FIN_RECEIVED):
+                    return f"{self!r} to close; not seen: {event.detail}"
+            return f"{self!r} to close, but the client still holds it: is a response or a pool alive?"
+
+        return lambda: self._record.closed_by is not None, timeout, expired
 
     def _ending(self, timeout: float) -> WaitArguments:
         return (

@@ -24,7 +24,8 @@ class Stall(AtOnePlace):
     On the wire: the bytes before the place, then nothing. When the client closes, a FIN of ours answers it.
 
     The kernel: what the client goes on sending fills our receive buffer, then its send buffer, then its `send` blocks.
-    Its FIN and RST are noticed without reading (EPOLLRDHUP, epoll(7)); poll(2) and select(2) see less, and say so.
+    Its FIN and RST are noticed without reading (EPOLLRDHUP, epoll(7)); select(2) sees neither, and a FIN behind a
+    closed window can't come. Of both the timeline says that they could not be seen.
 
     The client: waits until its own timeout, "read timed out", or for ever.
 

@@ -26,7 +26,7 @@ class StopReading(FaultValue):
 
     The kernel: swallows some 4 MB before the client's `send` blocks; see `SlowReads`. FIN and RST are noticed without
     reading (EPOLLRDHUP, epoll(7)), but a FIN that stands behind a closed window can't even be sent: `closed_by` stays
-    None.
+    None, and the timeline has an event "unobserved" that says so.
 
     The client: its upload blocks, and a write timeout fires; a small one is sent, and a read timeout fires.
 

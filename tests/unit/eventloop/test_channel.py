@@ -27,6 +27,10 @@ class FakeLoop:
         self.timers = []
         self.questions = []
         self.posted = []
+        self.lookouts = []
+
+    def look_at_barriers(self, question):
+        self.lookouts.append(question)
 
     def call_later(self, delay_ns, callback):
         self.timers.append(FakeTimer(delay_ns, callback))

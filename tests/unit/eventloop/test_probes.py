@@ -25,18 +25,22 @@ def look(probe, sock):
     return probe.look(sock, question)
 
 
+def seen(received, unread, **facts):
+    return probes.PeerView(received, unread, is_gone=False, **facts)
+
+
 @pytest.mark.parametrize("host", HOSTS)
 def test_received_and_unread_bytes_of_the_client_are_counted(probe, make_pair, host):
     client, sock = make_pair(host)
-    assert (0, 0, False) == look(probe, sock)
+    assert seen(0, 0) == look(probe, sock)
     sock.send(b"hello")
-    assert (5, 5, False) == look(probe, sock)
+    assert seen(5, 5) == look(probe, sock)
     client.recv(2)
-    assert (5, 3, False) == look(probe, sock)
+    assert seen(5, 3) == look(probe, sock)
     client.recv(3)
     sock.send(b"world!")
 
-    assert (11, 6, False) == look(probe, sock)
+    assert seen(11, 6) == look(probe, sock)
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -49,7 +53,7 @@ def test_a_fin_counts_as_one_more_and_as_unread_until_the_last_byte_before_it_is
     assert view.unread >= 5
     client.recv(5)
 
-    assert (6, 0, False) == look(probe, sock)
+    assert seen(6, 0) == look(probe, sock)
 
 
 def test_a_client_that_has_closed_after_reading_everything_may_linger_or_be_gone(probe, pair):
@@ -110,7 +114,7 @@ def test_a_client_in_another_process_is_seen(probe, host):
             sock.send(b"hello")
             assert b"read\n" == process.stdout.readline()
 
-            assert (5, 2, False) == look(probe, sock)
+            assert seen(5, 2) == look(probe, sock)
             process.communicate(b"\n", timeout=20)
         sock.close()
 
@@ -125,7 +129,7 @@ def test_an_answer_to_an_earlier_question_is_not_taken_for_this_ones(probe, make
     probe._socket.send(header + question)  # its answer waits in the queue
     client.recv(5)
 
-    assert (5, 0, False) == look(probe, sock)
+    assert seen(5, 0) == look(probe, sock)
 
 
 @pytest.mark.parametrize(
@@ -160,14 +164,14 @@ def test_a_probe_that_never_looked_has_no_descriptor_and_a_closed_one_can_look_a
     probe.close()
     probe.close()
 
-    assert (0, 0, False) == look(probe, pair[1])
+    assert seen(0, 0) == look(probe, pair[1])
 
 
 def test_a_default_timeout_of_the_process_does_not_matter(probe, pair):
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(5)
     try:
-        assert (0, 0, False) == look(probe, pair[1])
+        assert seen(0, 0) == look(probe, pair[1])
     finally:
         socket.setdefaulttimeout(before)
 
