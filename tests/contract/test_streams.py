@@ -180,6 +180,19 @@ def test_a_fault_in_the_middle_acts_on_what_follows(server):
     assert (b"", "rst") == (data, how)
 
 
+@pytest.mark.parametrize(("fault", "goodbye"), [(faults.HangUp(), "fin"), (faults.Reset(), "rst")])
+@pytest.mark.parametrize("headers", [{}, {"Content-Length": "9"}, {"Content-Length": None}])
+def test_a_fault_at_the_end_acts_there_whatever_the_framing_is(server, fault, goodbye, headers):
+    server.get("/x").respond(stream=[b"hello", fault], headers=headers)
+    with RawClient(server.address) as client:
+        client.send(GET)
+        data, how = client.read_to_end()
+
+    assert goodbye == how
+    assert data.rstrip(b"\r\n").endswith(b"hello")
+    assert [] == server.findings()
+
+
 def test_a_fault_in_a_stream_that_is_not_reached_is_a_finding(server):
     server.get("/x").respond(stream=[b"ab", faults.Reset(after=100), b"c"])
     fetch(server.url + "/x")

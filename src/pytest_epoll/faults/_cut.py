@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_epoll._core.acts import Drain, NextRequest, Send, SendRst, ShutdownWrite, WaitDelivered
+from pytest_epoll._core import timeline
+from pytest_epoll._core.acts import Drain, Fired, NextRequest, Note, Send, SendRst, ShutdownWrite, WaitDelivered
 from pytest_epoll.faults._positions import Finder, Place, needs_length
 
 if TYPE_CHECKING:
@@ -37,24 +38,36 @@ HERE: Final = Here()
 _ENDS_REPLY = (NextRequest, ShutdownWrite, WaitDelivered, SendRst, Drain)
 """Acts that come only when the reply is over; a wait between two pieces (`WaitPeerRead`, `Sleep`) is no end."""
 
+_MOVES_ON = (Send, *_ENDS_REPLY)
+
 
 def mark(acts: Acts, positions: Iterator[Position]) -> Iterator[Act | Here]:
     """Yield the acts with `HERE` between them wherever a position lies; images are split there.
 
     Positions are taken one at a time and in ascending order; one that lies behind us is where we are. "end" is before
-    the act that ends the reply. What is never reached is never marked.
+    the act that ends the reply. What is never reached is never marked. What a fault to the left does at the same place
+    comes first, so that `[Wait(gate, after=40), HangUp(after=40)]` waits and then hangs up.
     """
     marker = _Marker(positions)
+    is_left_acting = False
     for act in acts:
+        is_left_acting = _is_firing(act) or (is_left_acting and not isinstance(act, _MOVES_ON))
+        if not is_left_acting:
+            yield from marker.behind_piece()
         if not isinstance(act, Send):
             if isinstance(act, _ENDS_REPLY):
-                yield from marker.while_at("end")
+                yield from marker.at_end()
             yield act
         elif act.image.is_interim:
             yield act
             yield from marker.behind_interim(act.image)
         else:
             yield from marker.within(act.image)
+    yield from marker.behind_piece()
+
+
+def _is_firing(act: Act) -> bool:
+    return isinstance(act, Fired) or (isinstance(act, Note) and act.kind == timeline.FAULT)
 
 
 class _Marker:
@@ -65,6 +78,17 @@ class _Marker:
         self._position = next(positions, None)
         self._finder = Finder()
         self._interims = 0
+        self._piece: Image | None = None  # what was sent last
+
+    def at_end(self) -> Iterator[Here]:
+        if self._piece is None:
+            yield from self.while_at(0)  # of nothing, as behind the last item of a stream, the end is the beginning
+        yield from self.while_at("end")
+
+    def behind_piece(self) -> Iterator[Here]:
+        while self._piece is not None and self._offset(self._piece) is not None:
+            yield HERE
+            self._position = next(self._positions, None)
 
     def while_at(self, place: Position) -> Iterator[Here]:
         while self._position == place:
@@ -77,11 +101,12 @@ class _Marker:
 
     def within(self, image: Image) -> Iterator[Act | Here]:
         self._finder.enter(image.whole)
+        self._piece = image
         start = 0
-        while (offset := self._offset(image)) is not None:
+        while (offset := self._offset(image)) is not None and offset < image.size:
             offset = max(offset, start)
             if offset > start:
-                yield Send(image if offset - start == image.size else image.slice(start, offset))
+                yield Send(image.slice(start, offset))
             start = offset
             yield HERE
             self._position = next(self._positions, None)

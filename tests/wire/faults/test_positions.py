@@ -249,6 +249,23 @@ def test_a_fault_behind_one_that_ends_the_reply_is_never_met(server):
     assert "faults.Delay" in server.findings()[0].text
 
 
+@pytest.mark.parametrize("after", [0, 3, "head", 40, faults.body(2), "end"])
+@pytest.mark.parametrize("is_wait_first", [True, False])
+def test_a_wait_and_a_goodbye_at_one_place_both_happen_there_in_any_order(server, after, is_wait_first):
+    gate = server.gate()
+    both = [faults.Wait(gate, after=after), faults.HangUp(after=after)]
+    server.get("/x").respond(content=b"hello", fault=both if is_wait_first else both[::-1])
+    with RawClient(server.address) as client:
+        client.send(GET)
+        gate.wait_reached()
+
+        assert server.connections[0].is_open
+        gate.open()
+
+        assert (server.connections[0].bytes_sent, "fin") == (len(client.read_to_end()[0]), "fin")
+    assert [] == server.findings()
+
+
 def test_a_repeating_reply_must_fire_once(server):
     server.get("/{n:int}").respond_with(lambda request: b"x" * request.path_params["n"], fault=faults.Stall(after=100))
     with RawClient(server.address) as client:
