@@ -5,6 +5,10 @@ from __future__ import annotations
 READ_SIZE = 16 * 1024
 """One `recv` between requests: a client's head has 100 to 2,000 bytes, and a larger buffer costs time to allocate."""
 
+LOOKAHEAD = 8 * 1024
+"""How far a chunked request is looked ahead for a position: half of what one look sees, and far less than any receive
+buffer holds unread."""
+
 BODY_READ_SIZE = 256 * 1024
 """One `recv` inside a body: at 64 KiB a 64 MiB upload spends twice the time in Python."""
 

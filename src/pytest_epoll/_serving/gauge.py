@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from pytest_epoll._core.limits import LOOKAHEAD
 from pytest_epoll._eventloop.gauged_reads import MORE
 from pytest_epoll._wire.framing import may_become_last_line, size_of_line
 from pytest_epoll._wire.http1_reader import BODY, HEAD
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 
 NOWHERE: Final = 1 << 62
 """Farther than anybody sends."""
-
-LOOKAHEAD: Final = 8 * 1024
-"""How far is looked ahead: half of what one look sees, and far less than any receive buffer holds unread."""
 
 
 class Sight(NamedTuple):

@@ -75,7 +75,7 @@ class Reply:
         self.number = 0  # its place in the route's list, from 0
         self.used = 0
         if handler is None:
-            _check_faults(response, faults)
+            check_faults(response, faults)
         self.is_early = any(acts_on_reading(fault) for fault in faults)
         self.is_whole = handler is None and response.score is None  # its bytes are known beforehand: one image
         self.is_plain = self.is_whole and not (faults or delay_ns or gate is not None or response.informational)
@@ -112,8 +112,12 @@ class Reply:
         return encoded
 
 
-def _check_faults(response: Response, faults: Iterable[object]) -> None:
-    """Refuse faults that have nothing to act on; one of the test's own need not tell."""
+def check_faults(response: Response, faults: Iterable[object]) -> None:
+    """Refuse faults that have nothing to act on; one of the test's own need not tell.
+
+    Raises:
+        UsageError: a place that the response can't have.
+    """
     for fault in faults:
         check = getattr(fault, "check", None)
         if check is not None:
@@ -222,7 +226,7 @@ def as_response(result: Any) -> Response:
 
 
 def _refuse_late(response: Response) -> None:
-    _check_faults(response, response.faults)
+    check_faults(response, response.faults)
     for fault in response.faults:
         if acts_on_reading(fault):
             message = (

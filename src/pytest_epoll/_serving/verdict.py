@@ -15,6 +15,7 @@ from pytest_epoll._core.checks import checked_words
 from pytest_epoll._core.finding import KINDS, Finding
 from pytest_epoll._core.secrets import masked
 from pytest_epoll._core.showing import count, printable, shortened
+from pytest_epoll._serving.replies import acts_on_reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -153,22 +154,29 @@ def _unfired(journal: Journal, routes: Mapping[int, RouteEntry]) -> Iterator[Fin
         entry = routes.get(route)
         if entry is None:
             continue  # forgotten by clear(), and with it what was expected of it
-        where = f"{shortened(printable(entry.text), _LINE)}, {entry.replies[reply].location}"
-        lines = [f"{fault} on {where}: armed but never fired", f"  {why}{_how_far(journal, route, reply)}"]
+        chosen = entry.replies[reply]
+        where = f"{shortened(printable(entry.text), _LINE)}, {chosen.location}"
+        is_about_request = any(acts_on_reading(one) for one in chosen.faults if repr(one) == fault)
+        far = _how_far(journal, (route, reply), timeline.REQUEST_ENDED if is_about_request else timeline.SENT)
+        lines = [f"{fault} on {where}: armed but never fired", f"  {why}: {far}"]
         lines.append(f"  not required? {_accepts('unfired')}")
         yield Finding("unfired", "\n".join(lines))
 
 
-def _how_far(journal: Journal, route: int, reply: int) -> str:
-    """Return how far the answers went in which a fault was armed."""
-    armed = {fact[1:3] for fact in journal.facts if fact[3] == timeline.ARMED and fact[5][:2] == (route, reply)}
+def _how_far(journal: Journal, reply: tuple[int, int], kind: str) -> str:
+    """Return how far the answers went in which a fault was armed, or the requests (`kind`: what tells of them)."""
+    armed = {fact[1:3] for fact in journal.facts if fact[3] == timeline.ARMED and fact[5][:2] == reply}
     sizes: dict[tuple[int, int], int] = dict.fromkeys(sorted(armed), 0)
     for fact in journal.facts:
-        if fact[3] == timeline.SENT and fact[1:3] in sizes:
+        if fact[3] == kind and fact[1:3] in sizes:
             sizes[fact[1:3]] += fact[4]
     connection, exchange = longest = max(sizes, key=lambda place: sizes[place])
-    of = "" if len(sizes) == 1 else f", the longest of {len(sizes)} replies"
-    return f": in c{connection}.{exchange} {count(sizes[longest], 'byte')} were sent{of}"
+    size = count(sizes[longest], "byte")
+    if kind == timeline.REQUEST_ENDED:
+        told, what = f"c{connection}.{exchange} had {size}", "requests"
+    else:
+        told, what = f"in c{connection}.{exchange} {size} were sent", "replies"
+    return told if len(sizes) == 1 else f"{told}, the longest of {len(sizes)} {what}"
 
 
 def _mishaps(journal: Journal) -> Iterator[Finding]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from pytest_epoll._core.acts import ReadTo, SendContinue, SetOption
+from pytest_epoll._core.limits import LOOKAHEAD
 from pytest_epoll.errors import UsageError
 from pytest_epoll.faults._cut import Here, mark
-from pytest_epoll.faults._fault import FaultValue
-from pytest_epoll.faults._positions import checked_position, checked_reading_position, looks_ahead
+from pytest_epoll.faults._fault import NEVER_REACHED, FaultValue
+from pytest_epoll.faults._positions import Place, checked_position, checked_reading_position, looks_ahead
 
 if TYPE_CHECKING:
     from pytest_epoll._core.acts import Act, Acts
@@ -38,6 +39,11 @@ class AtOnePlace(FaultValue, Protocol):
         """Whether it acts while the request is read."""
         return self.after_reading is not None
 
+    @property
+    def unmet(self) -> str:
+        """Why it has not fired, in words for the finding."""
+        return unmet_while_reading(self.after_reading) if self.acts_on_reading else NEVER_REACHED
+
     def positions(self) -> tuple[Position, ...]:
         """Return the places in the reply."""
         return (self.after,) if self.after_reading is None else ()
@@ -57,6 +63,18 @@ def check_places(name: str, after: object, after_reading: object) -> None:
     if after != 0:
         message = f"{name}: after= acts on the reply and after_reading= on the request; give one of them"
         raise UsageError(message)
+
+
+def unmet_while_reading(position: object) -> str:
+    """Return why a place in the request was not met, in words for the finding."""
+    inner = position
+    while isinstance(inner, Place) and inner.kind == "before":
+        if int(str(inner.value)) > LOOKAHEAD:
+            return f"{NEVER_REACHED} (in a chunked request at most {LOOKAHEAD} bytes can be looked ahead)"
+        inner = inner.base
+    if inner == Place("half_of", "body"):
+        return f"{NEVER_REACHED} (nobody knows the half of a chunked body before its end)"
+    return NEVER_REACHED
 
 
 def at_place(acts: Acts, after: Position, then: tuple[Act, ...]) -> Acts:

@@ -23,6 +23,9 @@ class Fault(Protocol):
         ...
 
 
+NEVER_REACHED = "its position was never reached"
+
+
 class FaultValue(Fault, Protocol):
     """How our faults print and explain themselves, and what they say of a response that they can't act on."""
 
@@ -31,7 +34,7 @@ class FaultValue(Fault, Protocol):
     @property
     def unmet(self) -> str:
         """Why it has not fired, in words for the finding."""
-        return "its position was never reached"
+        return NEVER_REACHED
 
     def __repr__(self) -> str:
         return code_of(self)

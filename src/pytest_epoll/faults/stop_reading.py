@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core.acts import Fired, ReadTo, Stall
-from pytest_epoll.faults._after import at_place, while_reading
+from pytest_epoll.faults._after import at_place, unmet_while_reading, while_reading
 from pytest_epoll.faults._fault import FaultValue
 from pytest_epoll.faults._positions import checked_reading_position
 
@@ -43,6 +43,11 @@ class StopReading(FaultValue):
 
     def __post_init__(self) -> None:
         checked_reading_position("after_reading", self.after_reading)
+
+    @property
+    def unmet(self) -> str:
+        """Why it has not fired, in words for the finding."""
+        return unmet_while_reading(self.after_reading)
 
     def through(self, acts: Acts) -> Acts:
         """Cut the reading, or stall behind the reply."""

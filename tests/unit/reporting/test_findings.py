@@ -107,6 +107,31 @@ def test_a_fault_whose_position_was_never_reached(server):
     ]
 
 
+CHUNKED = b"POST /x HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"  # 75 bytes
+
+
+@pytest.mark.parametrize(
+    ("position", "why"),
+    [
+        (faults.body(20), ""),
+        (faults.half_of("body"), " (nobody knows the half of a chunked body before its end)"),
+        (
+            faults.before(faults.half_of("body"), 1),
+            " (nobody knows the half of a chunked body before its end)",
+        ),
+        (faults.before("end", 9000), " (in a chunked request at most 8192 bytes can be looked ahead)"),
+    ],
+)
+@pytest.mark.parametrize("fault", [faults.Stall, faults.StopReading])
+def test_a_fault_whose_position_in_the_request_was_never_reached(server, fault, position, why):
+    server.post("/x").respond(fault=fault(after_reading=position))
+    with RawClient(server.address) as client:
+        client.send(CHUNKED)
+        client.recv()
+
+    assert f"its position was never reached{why}: c0.0 had 75 bytes" == lines_of(server)[1]
+
+
 def test_a_fault_of_the_tests_own_that_never_fired(server):
     class Never:
         def through(self, acts):

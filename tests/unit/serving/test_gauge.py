@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_epoll import faults
+from pytest_epoll._core import limits
 from pytest_epoll._core.messages import RequestRecord
 from pytest_epoll._eventloop.gauged_reads import MORE
 from pytest_epoll._serving import gauge
@@ -145,7 +146,7 @@ def test_a_size_line_that_nobody_can_see_whole_is_no_position(line):
 
 
 def test_what_lies_further_ahead_than_one_can_look_is_no_position():
-    reading = Reading(faults.before("end", gauge.LOOKAHEAD + 1))
+    reading = Reading(faults.before("end", limits.LOOKAHEAD + 1))
     reading.come(fields((b"Transfer-Encoding", b"chunked")))
     reading.come(b"ffff\r\n" + b"x" * 20_000)
 

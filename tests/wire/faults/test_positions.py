@@ -296,6 +296,29 @@ def test_what_a_handler_returns_with_a_place_that_it_can_not_have_is_its_error(s
         assert "faults.before('end', 1)" in server.findings()[0].text
 
 
+@pytest.mark.parametrize("place", [faults.half_of("body"), faults.before("end", 1)])
+def test_a_place_that_the_live_stream_of_a_handler_can_not_have_is_its_error_too(server, place):
+    server.get("/x").respond_with(lambda _: pieces(), fault=faults.HangUp(after=place))
+    with RawClient(server.address) as client:
+        client.send(GET)
+
+        assert b"HTTP/1.1 500" == client.recv_exactly(12)
+    [finding] = server.findings()
+
+    assert "handler-error" == finding.kind
+    assert f"{faults.HangUp(after=place)} needs the reply's length, which a live stream does not have" in finding.text
+
+
+@pytest.mark.parametrize("answer", ["whole", {"a": "dict"}, Response(stream=[b"a", b"b"])])
+def test_what_a_handler_returns_whole_has_every_place(server, answer):
+    server.get("/x").respond_with(lambda _: answer, fault=faults.HangUp(after=faults.before("end", 1)))
+    with RawClient(server.address) as client:
+        client.send(GET)
+
+        assert "fin" == client.read_to_end()[1]
+    assert [] == server.findings()
+
+
 def test_a_live_stream_that_is_cut_is_closed(server):
     closed = []
 
