@@ -6,6 +6,7 @@ A comment above a fenced block says what the block is, if it is not simply a sni
     <!-- file: tests/x.py -->      the text of that file of this repository
     <!-- output: tests/x.py -->    what pytest prints for it
     <!-- tail: tests/x.py -->      the end of it: the error, and the sections below
+    <!-- of: tests/x.py -->        lines of that file, on a page that is made from it
 
 `python tests/docs/test_snippets.py` writes the outputs anew.
 """
@@ -31,7 +32,7 @@ PAGES = sorted(
     if "_build" not in path.parts
 )
 FENCED = re.compile(
-    r"(?:^<!-- (?P<role>as|file|output|tail): (?P<path>\S+) -->\n)?"
+    r"(?:^<!-- (?P<role>as|file|of|output|tail): (?P<path>\S+) -->\n)?"
     r"^(?P<indent> *)(?P<fence>```+)(?P<language>\S*)(?P<argument>[^\n]*)\n(?P<text>.*?)^(?P=indent)(?P=fence) *$",
     re.MULTILINE | re.DOTALL,
 )
@@ -184,6 +185,10 @@ def test_no_python_escapes():
     languages = {block.language for block in BLOCKS}
 
     assert languages <= {"python", "console", "text", "toml", "ini", "{literalinclude}", "{toctree}", "{eval-rst}"}
+
+
+def test_only_a_page_that_is_made_from_files_shows_lines_of_them():
+    assert {block.page.name for block in BLOCKS if block.role == "of"} == {"flaky-peers.md"}
 
 
 def test_what_is_included_is_an_example_that_runs():

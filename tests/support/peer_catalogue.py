@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -46,7 +47,7 @@ class Code(NamedTuple):
     path: Path
     line: int
     constants: list[str]  # of the module, that the peer is made of, as source
-    variants: list[str]  # what the test is parametrized with
+    variants: list[str]  # what the test is parametrized with, "name: [values]" as source
     peer: list[str]
     commands: list[str]
 
@@ -104,8 +105,8 @@ def _code(
     variants = [
         line
         for decorator in node.decorator_list
-        if "parametrize" in ast.unparse(decorator)
-        for line in lines[decorator.lineno - 1 : decorator.end_lineno]
+        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.parametrize"
+        for line in _variants(decorator, lines)
     ]
     peer = [line[4:] for line in lines[body[0].lineno - 1 : end]]
     told = [part for part in (*node.decorator_list, *body) if part.lineno <= end]
@@ -113,3 +114,11 @@ def _code(
     used = [line for name, text in constants.items() if name in names for line in text]
     peer_id = node.name[5:11].replace("_", "-").upper()
     return Code(peer_id, node.name, path, node.lineno, used, variants, peer, list(dict.fromkeys(commands)))
+
+
+def _variants(decorator: ast.Call, lines: list[str]) -> list[str]:
+    names = ast.literal_eval(decorator.args[0])
+    values = decorator.args[1]
+    text = ast.get_source_segment("\n".join(lines), values) or ""
+    rows = textwrap.dedent(" " * values.col_offset + text).splitlines()
+    return [f"{names if isinstance(names, str) else ', '.join(names)}: {rows[0]}", *rows[1:]]
