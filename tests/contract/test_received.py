@@ -172,6 +172,19 @@ def test_a_connection_can_be_parted_from_in_mid_answer(server, how):
     assert (how, True) == (end, data.endswith(b"3\r\none\r\n"))
 
 
+@pytest.mark.parametrize("earlier", [0, 1])
+def test_what_comes_behind_our_goodbye_is_no_request(server, earlier):
+    server.get("/x").respond(content=b"ok")
+    with RawClient(server.address) as client:
+        for _ in range(earlier):
+            client.send(GET)
+            client.recv_exactly(len(OK))
+        assert 1 == server.close_connections()
+        client.send(GET)
+
+        assert (earlier, (earlier + 1) * len(GET)) == (len(server.requests), server.connections[0].bytes_received)
+
+
 def test_close_connections_leaves_busy_ones_alone_if_asked(server):
     gate = server.gate()
     server.get("/x").respond(content=b"ok")

@@ -399,8 +399,8 @@ class Session:
 
     def begin_drain(self) -> None:
         """From now on discard what the client sends."""
-        if self._intake is not None:
-            self._intake.close(clock.now_ns(), "the answer did not wait for the rest of it")
+        intake = self._intake = self._intake or Intake(self._context, self.transport, self)  # nothing may have come yet
+        intake.close(clock.now_ns(), "the answer did not wait for the rest of it")
         if self._brake is not None:
             self._brake.let_go()
         self.transport.resume_reading()
