@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_epoll._core.finding import Finding
     from pytest_epoll._core.headers import Headers
     from pytest_epoll._core.response import Response
+    from pytest_epoll._listening import Listener
     from pytest_epoll._serving.connection import Connection
     from pytest_epoll._serving.gate import Gate
     from pytest_epoll._serving.request import Request
@@ -32,6 +33,7 @@ __all__ = (
     "Finding",
     "Gate",
     "Headers",
+    "Listener",
     "Request",
     "Response",
     "Route",
@@ -48,6 +50,7 @@ _HOMES = {
     "Finding": "_core.finding",
     "Gate": "_serving.gate",
     "Headers": "_core.headers",
+    "Listener": "_listening",
     "Request": "_serving.request",
     "Response": "_core.response",
     "Route": "route",

@@ -8,17 +8,16 @@ from pytest_epoll._core import limits
 from pytest_epoll._core.checks import checked_choice, checked_whole
 from pytest_epoll._reporting import near_miss
 from pytest_epoll._serving.closest import closest_routes
+from pytest_epoll._serving.connection import Connection
+from pytest_epoll._serving.request import Request
 from pytest_epoll._serving.requests import Requests
-from pytest_epoll._serving.views import Snapshot, Timeline
+from pytest_epoll._serving.views import Desk, Snapshot, Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_epoll._core.messages import RequestRecord
-    from pytest_epoll._serving.connection import Connection
-    from pytest_epoll._serving.request import Request
     from pytest_epoll._serving.router import Router
-    from pytest_epoll._serving.views import Desk
     from pytest_epoll._serving.waits import WaitArguments
     from pytest_epoll.server import EpollServer
 
@@ -116,7 +115,7 @@ class Received:
                 return sum(state == "head" or record.complete is not None for record in records()) >= n
             return (journal.ended if state == "ended" else len(journal.requests)) >= n
 
-        return have_come, timeout, lambda: near_miss.describe_requests(n, state, records())
+        return have_come, timeout, lambda: self._and_why(near_miss.describe_requests(n, state, records()))
 
     def _awaiting_connections(self, n: int, timeout: float) -> WaitArguments:
         checked_whole("n", n, least=0)
@@ -124,8 +123,14 @@ class Received:
         return (
             lambda: len(journal.connections) >= n,
             timeout,
-            lambda: near_miss.describe_connections(n, len(journal.connections)),
+            lambda: self._and_why(near_miss.describe_connections(n, len(journal.connections))),
         )
+
+    def _and_why(self, text: str) -> str:
+        """Add what keeps clients from being accepted."""
+        engine = self._desk.barrier.engine
+        why = [] if engine is None else [f"  {line}" for line in engine.listeners.describe()]
+        return "\n".join([text, *why])
 
     def _awaiting_idleness(self, timeout: float) -> WaitArguments:
         def is_idle() -> bool:
@@ -168,6 +173,27 @@ class ServerAio:
         """See `EpollServer.wait_idle`."""
         __tracebackhide__ = True
         await self._received.wait_idle_async(timeout)
+
+
+def make_desk(server: EpollServer) -> Desk:
+    """Return the desk at which the views of a server ask."""
+    journal, routes = server._journal, server._routes  # noqa: SLF001 - one class in several files
+    barrier, listening = server._barrier, server._listening  # noqa: SLF001 - likewise
+    desk: Desk
+    desk = Desk(
+        barrier=barrier,
+        journal=journal,
+        request=lambda record: Request(desk, record),
+        connection=lambda index: Connection(desk, journal.connection(index)),
+        connection_of=lambda record: Connection(desk, record),
+        route=routes.get,
+        route_text=lambda index: routes[index]._entry.text if index in routes else "a forgotten route",  # noqa: SLF001 - likewise
+        calls_of=lambda index: routes[index]._entry.calls if index in routes else 0,  # noqa: SLF001 - likewise
+        part=lambda index, how: barrier.part((index,), how),
+        listener=lambda index: listening.listeners[index],
+        render=server.render,
+    )
+    return desk
 
 
 # -- what the loop thread is given of a server --

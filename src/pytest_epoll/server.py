@@ -5,33 +5,29 @@ from __future__ import annotations
 import warnings
 import weakref
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
 
+from pytest_epoll import _listening
 from pytest_epoll._assertions import check_count, check_order, checked_bounds
 from pytest_epoll._client_view import ClientView
 from pytest_epoll._core import clock, limits
-from pytest_epoll._core.checks import checked_flag, checked_number, checked_text, checked_whole
+from pytest_epoll._core.checks import checked_flag, checked_number, checked_whole
 from pytest_epoll._core.location import caller
 from pytest_epoll._core.messages import Mishap
 from pytest_epoll._core.summary import RouteLabel
-from pytest_epoll._eventloop.listener import open_listening_socket
 from pytest_epoll._eventloop.poller import check_poller
-from pytest_epoll._received import Received, ServerAio, explainer, viewer
+from pytest_epoll._received import Received, ServerAio, explainer, make_desk, viewer
 from pytest_epoll._reporting import near_miss, timeline_text
 from pytest_epoll._serving import registry, verdict
 from pytest_epoll._serving.barrier import Barrier
-from pytest_epoll._serving.connection import Connection
 from pytest_epoll._serving.context import Reading
 from pytest_epoll._serving.engine import Engine
 from pytest_epoll._serving.gate import Gate
 from pytest_epoll._serving.hooks import Hooks
 from pytest_epoll._serving.journal import Journal
-from pytest_epoll._serving.request import Request
 from pytest_epoll._serving.route_entry import Pattern, RouteEntry, pattern_of
 from pytest_epoll._serving.router import Router
-from pytest_epoll._serving.views import Desk, Timeline
 from pytest_epoll._wire.http1_head import parse_head
-from pytest_epoll.errors import EpollFindings, HandlerStillRunning, UsageError
+from pytest_epoll.errors import EpollFindings, HandlerStillRunning
 from pytest_epoll.route import Route
 
 if TYPE_CHECKING:
@@ -41,10 +37,13 @@ if TYPE_CHECKING:
 
     from pytest_epoll._core.finding import Finding
     from pytest_epoll._core.timeline import Fact
+    from pytest_epoll._serving.connection import Connection
     from pytest_epoll._serving.criteria import Criteria
     from pytest_epoll._serving.paths import Path
     from pytest_epoll._serving.replies import GivenReply
+    from pytest_epoll._serving.request import Request
     from pytest_epoll._serving.requests import Requests
+    from pytest_epoll._serving.views import Timeline
 
     class HowToRoute(Criteria, total=False):
         """The keywords of `route()` beside method and path."""
@@ -70,8 +69,8 @@ class EpollServer:
     starts, judges and stops one for each test.
 
     Args:
-        host: the address to listen on.
-        port: the port; 0 lets the kernel choose a free one, which a restart keeps.
+        host: the address to listen on, or several, such as ("127.0.0.1", "::1"), which then have the same port.
+        port: the port; 0 lets the kernel choose one that is free on all of them, which a restart keeps.
         poller: "epoll", "poll" or "select"; the last two also serve where epoll does not exist.
         edge_triggered: register with EPOLLET (epoll(7)); every promise is kept in both modes.
         backlog: what `listen(2)` is given: connections that may wait to be accepted.
@@ -89,7 +88,7 @@ class EpollServer:
     def __init__(
         self,
         *,
-        host: str = "127.0.0.1",
+        host: str | Iterable[str] = "127.0.0.1",
         port: int = 0,
         poller: str = "epoll",
         edge_triggered: bool = False,
@@ -101,12 +100,10 @@ class EpollServer:
         seed: int = 0,
     ) -> None:
         check_poller(poller, edge_triggered=edge_triggered)
-        self._address: tuple[str, int] | None = None
-        self._asked_address = checked_text("host", host), checked_whole("port", port, least=0, most=65535)
         self._poller = poller
         self._edge_triggered = edge_triggered
         self._backlog = checked_whole("backlog", backlog, least=0, most=2**31 - 1)
-        self._nodelay = checked_flag("nodelay", nodelay)
+        checked_flag("nodelay", nodelay)
         self._reading = Reading(
             {},
             checked_whole("max_head_size", max_head_size, least=1),
@@ -115,22 +112,11 @@ class EpollServer:
         self._allowance = verdict.Allowance(strict)
         self._seed = checked_whole("seed", seed)
         self._barrier = Barrier(lambda: timeline_text.last_lines(self.render(list(self._journal.facts))))
+        self._listening = _listening.Listening(self._barrier, host, port, backlog=self._backlog, nodelay=nodelay)
         self._journal = Journal(parse_head)
         self._routes: dict[int, Route] = {}
         self._gates: list[Gate] = []
-        self._desk = Desk(
-            barrier=self._barrier,
-            journal=self._journal,
-            request=lambda record: Request(self._desk, record),
-            connection=lambda index: Connection(self._desk, self._journal.connection(index)),
-            connection_of=lambda record: Connection(self._desk, record),
-            route=self._routes.get,
-            route_text=lambda index: self._routes[index]._entry.text if index in self._routes else "a forgotten route",  # noqa: SLF001
-            calls_of=lambda index: self._routes[index]._entry.calls if index in self._routes else 0,  # noqa: SLF001
-            part=lambda index, how: self._barrier.part((index,), how),
-            base_url=lambda: self.url,
-            render=self.render,
-        )
+        self._desk = make_desk(self)
         self._received = Received(self._desk)
         self._router = Router(viewer(weakref.ref(self)))
         self._hooks = Hooks(explainer(self._router))  # the plugin replaces them before the start
@@ -150,18 +136,18 @@ class EpollServer:
         if self._barrier.engine is None:
             clock.start_epoch()
             self._router.may_settle = self._hooks.request is None
-            host, port = self._address or self._asked_address
-            sock = open_listening_socket(host, port, backlog=self._backlog, nodelay=self._nodelay)
+            socks = self._listening.open()
             self._barrier.engine = Engine(
-                sock,
+                socks,
                 journal=self._journal,
                 router=self._router,
                 reading=self._reading,
                 hooks=self._hooks,
                 poller=self._poller,
                 edge_triggered=self._edge_triggered,
+                backlog=self._backlog,
             )
-            self._address = sock.getsockname()[:2]
+            self._listening.opened(socks)
             registry.enter(self)
         return self
 
@@ -201,10 +187,7 @@ class EpollServer:
     @property
     def address(self) -> tuple[str, int]:
         """(host, port); raises `UsageError` before `start()`."""
-        if self._address is None:
-            message = "the server has no address yet; call start() first, or use it as a context manager"
-            raise UsageError(message)
-        return self._address
+        return self._listening.address
 
     @property
     def host(self) -> str:
@@ -219,8 +202,7 @@ class EpollServer:
     @property
     def url(self) -> str:
         """The base url, "http://127.0.0.1:PORT", no slash at the end; raises `UsageError` before `start()`."""
-        host, port = self.address
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return self._listening.url
 
     def url_for(self, path: str, **query: object) -> str:
         """Return the url of a path, percent-encoded where it must be, with this query.
@@ -229,18 +211,30 @@ class EpollServer:
             UsageTypeError: a path that is no str.
             UsageError: a path that does not begin with a slash, or the server was never started.
         """
-        if not checked_text("path", path).startswith("/"):
-            message = f"path {path!r} must begin with a slash"
-            raise UsageError(message)
-        encoded = self.url + quote(path, safe="/%:@!$&'()*+,;=~")
-        return f"{encoded}?{urlencode(query, doseq=True)}" if query else encoded
+        return _listening.join(self.url, path, query)
 
     def __str__(self) -> str:
         return self.url
 
     def __repr__(self) -> str:
         state = "running" if self._barrier.engine is not None else "stopped"
-        return f"<EpollServer {self.url if self._address else 'never started'}, {state}>"
+        return f"<EpollServer {self.url if self.listeners else 'never started'}, {state}>"
+
+    # -- listening --
+
+    @property
+    def listeners(self) -> Sequence[_listening.Listener]:
+        """Where it listens, its own address first; empty before `start()`."""
+        return self._listening.listeners
+
+    also_listen = _listening.also_listen
+    refusing_connections = _listening.refusing_connections
+    stalling_connections = _listening.stalling_connections
+    pausing_accepts = _listening.pausing_accepts
+    refuse_connections = _listening.refuse_connections
+    stall_connections = _listening.stall_connections
+    pause_accepts = _listening.pause_accepts
+    accept_connections = _listening.accept_connections
 
     # -- routes --
 
@@ -417,6 +411,8 @@ class EpollServer:
     def close_connections(self, *, idle_only: bool = False, how: str = "fin") -> int:
         """Say goodbye on every open connection, also in mid-answer; return how many, once it is on the wire.
 
+        While accepts are paused, who waits in the queue is accepted to be told, unless `idle_only`.
+
         Args:
             idle_only: leave those alone on which a request is being read or answered.
             how: "fin", then what the client still sends is read and discarded; or "rst".
@@ -515,7 +511,8 @@ class EpollServer:
         self._allowance.extend(kinds, self._all_findings)
 
     def clear(self) -> None:
-        """Forget routes, records, findings and allowed kinds, and open the gates; open connections live on."""
+        """Forget routes, records, findings and allowed kinds, open the gates and accept; open connections live on."""
+        self._listening.accept_again()
         self._allowance.clear()
         gates, self._gates = self._gates, []
         for gate in gates:

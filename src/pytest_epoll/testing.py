@@ -24,10 +24,10 @@ T = TypeVar("T")
 
 
 class RawClient:
-    """A TCP client that sends what it is told and says how the connection ended.
+    """A client that sends what it is told and says how the connection ended.
 
     Args:
-        address: (host, port), as `server.address`.
+        address: (host, port), as `server.address`, or the path of a Unix domain socket, as `listener.address` may be.
         timeout: seconds after which a call gives up with `TimeoutError`.
         receive_buffer: bytes of SO_RCVBUF (socket(7)), set before connecting, for a reader that takes little.
 
@@ -35,8 +35,13 @@ class RawClient:
         OSError: the connection can't be made.
     """
 
-    def __init__(self, address: tuple[str, int], *, timeout: float = 5.0, receive_buffer: int | None = None) -> None:
-        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    def __init__(
+        self, address: tuple[str, int] | str, *, timeout: float = 5.0, receive_buffer: int | None = None
+    ) -> None:
+        if isinstance(address, str):
+            family = socket.AF_UNIX
+        else:
+            family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         try:
             self.socket.settimeout(timeout)

@@ -22,6 +22,7 @@ FLOORS = {
     "_reporting": 3,
     "_assertions": 4,
     "_client_view": 4,
+    "_listening": 4,
     "_received": 4,
     "route": 4,
     "server": 4,

@@ -40,6 +40,7 @@ MINIMAL = {
     "faults.before": {"position": "end", "n": 1},
     **{f"EpollServer.{verb}": {"path": "/x"} for verb in VERBS},
     "EpollServer.url_for": {"path": "/x"},
+    "EpollServer.also_listen": {"host_or_path": "127.0.0.2"},
 }
 EXCLUSIVE = {"sizes": "size", "cuts": "size"}
 OURS = {
@@ -169,6 +170,11 @@ ROWS = {
     "EpollServer": [
         ({"host": None}, WRONG_TYPE, "host"),
         ({"host": ""}, IMPOSSIBLE, "host"),
+        ({"host": ("127.0.0.1", 5)}, WRONG_TYPE, "host"),
+        ({"host": b"127.0.0.1"}, WRONG_TYPE, "('127.0.0.1', '::1')"),
+        ({"host": ()}, IMPOSSIBLE, "at least one"),
+        ({"host": ("::1", "::1")}, IMPOSSIBLE, "twice"),
+        ({"host": "/run/x.sock"}, IMPOSSIBLE, "also_listen('/run/x.sock')"),
         ({"port": "80"}, WRONG_TYPE, "port"),
         ({"port": True}, WRONG_TYPE, "port"),
         ({"port": -1}, IMPOSSIBLE, "0 to 65535"),
@@ -188,6 +194,14 @@ ROWS = {
         ({"strict": None}, WRONG_TYPE, "strict"),
         ({"strict": b"unmatched"}, WRONG_TYPE, "strict"),
         ({"seed": 1.5}, WRONG_TYPE, "seed"),
+    ],
+    "EpollServer.also_listen": [
+        ({"host_or_path": ""}, IMPOSSIBLE, "host_or_path"),
+        ({"host_or_path": b"/run/x.sock"}, WRONG_TYPE, "host_or_path"),
+        ({"host_or_path": "/" + 106 * "x"}, IMPOSSIBLE, "at most 106 bytes"),
+        ({"host_or_path": "/run/x.sock", "port": 80}, IMPOSSIBLE, "has no port"),
+        ({"port": "80"}, WRONG_TYPE, "port"),
+        ({"port": -1}, IMPOSSIBLE, "0 to 65535"),
     ],
     "EpollServer.route": [
         ({"method": b"GET"}, WRONG_TYPE, "method must be"),

@@ -112,7 +112,7 @@ def test_a_defect_while_stopping_is_raised_and_leaves_nothing_behind(server, mon
 @pytest.mark.parametrize("place", ["listener.Listener.close", "probes.PeerProbe.close"])
 def test_a_defect_in_a_step_of_the_end_does_not_keep_the_others_from_being_taken(server, monkeypatch, place):
     target = f"pytest_epoll._eventloop.{place}"
-    sock = server._barrier.engine._sock
+    sock = next(iter(server._barrier.engine.listeners)).sock
     monkeypatch.setattr(target, lambda *_: _defect())
     with pytest.raises(errors.InternalError, match="a defect"):
         server.stop()

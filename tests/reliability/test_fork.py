@@ -99,6 +99,13 @@ def test_in_the_child_the_address_works_and_everything_else_is_refused(server):
             lambda: request.body,
             lambda: connection.closed_by,
             lambda: connection.wait_closed(),
+            lambda: server.refuse_connections(),
+            lambda: server.stall_connections(),
+            lambda: server.pause_accepts(),
+            lambda: server.accept_connections(),
+            lambda: server.refusing_connections().__enter__(),
+            lambda: server.listeners[0].refuse_connections(),
+            lambda: server.also_listen("127.0.0.2"),
             lambda: server.start(),
             lambda: server.stop(),
         ):
@@ -116,7 +123,7 @@ def test_the_child_holds_none_of_our_descriptors(server):
         client.recv_exactly(len(OK))
         engine = server._barrier.engine
         numbers = [
-            engine._sock.fileno(),
+            *(listener.sock.fileno() for listener in engine.listeners),
             engine.loop._mailbox.fd,
             *(session.transport.fd for session in engine._sessions.values()),
         ]

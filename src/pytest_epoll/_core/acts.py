@@ -136,7 +136,9 @@ class ShutdownWrite:
 
 @dataclass(frozen=True, slots=True)
 class SendRst:
-    """Send RST now, whatever is unsent or unread."""
+    """Send RST now, whatever is unsent or unread; unless `exact`, close where there is no RST."""
+
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)

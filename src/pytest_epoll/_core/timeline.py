@@ -20,8 +20,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+# What the server as a whole does.
+LISTENER = "listener"  # detail: what it does with connections from now on, in words
+
 # What a connection meets.
-ACCEPTED = "accepted"  # detail: the client's address, as text
+ACCEPTED = "accepted"  # detail: the client's address, as text; and where it came in, if that was not the first listener
 FIN_RECEIVED = "fin-received"
 RST_RECEIVED = "rst-received"
 FIN_SENT = "fin-sent"  # detail: "half-close" where it is no goodbye, else None
@@ -57,7 +60,7 @@ STALLED = "stalled"
 GATE = "gate"  # detail: the gate's name, and "reached" or "opened"
 MARK = "mark"  # detail: the name
 STEP = "step"  # detail: the step, as text
-UNOBSERVED = "unobserved"  # detail: the kind of what could not be seen, a colon, and why
+UNOBSERVED = "unobserved"  # detail: the kind of what could not be seen or done, a colon, and why
 HANDLER_ERROR = "handler-error"  # detail: the error in words
 
 UNEVENTFUL = "exchange"

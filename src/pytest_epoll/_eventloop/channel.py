@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from pytest_epoll._core import acts, clock, timeline
 from pytest_epoll._core.limits import DRAIN_SECONDS
 from pytest_epoll._eventloop import probes, unseen
+from pytest_epoll._eventloop.sockets import is_unix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from pytest_epoll._eventloop.probes import PeerProbe
     from pytest_epoll._eventloop.timers import Timer
     from pytest_epoll._eventloop.transport import Transport
+
+
+_NO_RST = "a Unix domain socket has none, the connection was closed"
+_NO_BUFFER = "a Unix domain socket has none, only the client's send buffer counts"
 
 
 class Conversation(Protocol):
@@ -210,6 +215,8 @@ class Channel:
     def _set_option(self, act: acts.SetOption) -> bool:
         if act.name == "pace":
             self._conversation.set_pace(act.value)  # type: ignore[arg-type]  # the fault has made it
+        elif is_unix(self._transport.sock):
+            self._note(timeline.UNOBSERVED, detail=f"receive-buffer: {_NO_BUFFER}")
         else:
             self._transport.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, int(act.value))  # type: ignore[call-overload]  # likewise
         return True
@@ -289,6 +296,9 @@ class Channel:
 
         Not "acknowledged": the client's delayed ACK would make that 44 ms on a reused connection.
         """
+        if is_unix(self._transport.sock):  # send(2) has put it into the client's own queue
+            self._note(timeline.DELIVERED, self._transport.record.bytes_sent)
+            return True
         if probes.unsent_bytes(self._transport.fd):
             return False
         return self._is_seen(timeline.DELIVERED, exact=exact, must_be_read=False)
@@ -323,8 +333,13 @@ class Channel:
         self._transport.shut_down(goodbye=act.goodbye)
         return True
 
-    def _send_rst(self, _act: acts.SendRst) -> bool:
-        self._transport.reset()
+    def _send_rst(self, act: acts.SendRst) -> bool:
+        if not is_unix(self._transport.sock):
+            self._transport.reset()
+            return True
+        if act.exact:
+            self._note(timeline.UNOBSERVED, detail=f"{timeline.RST_SENT}: {_NO_RST}")
+        self._transport.abandon()
         return True
 
     def _drain(self, _act: acts.Drain) -> bool:

@@ -1,34 +1,37 @@
-"""The listening socket: accepts, and knows how to bind a port that is ours alone.
+"""A listening socket under a loop: it accepts, and survives what can happen to that.
 
 Facts
-- A port that was bound without SO_REUSEADDR and SO_REUSEPORT can't be bound by anybody else while it listens; after
-  connections were closed by us they linger in TIME_WAIT, and binding the same port again needs SO_REUSEADDR. On Linux
-  SO_REUSEADDR on both sides does not let two sockets listen on one port (socket(7)).
-- TCP_NODELAY of the listening socket is inherited by the accepted ones: one system call a server, not one a connection.
 - accept(2) fails with EMFILE when the process has no descriptor left; the connection stays in the queue, and a
   level-triggered loop would spin on it.
 - While a forked child holds the listening socket, close(2) leaves a port that still connects: `shutdown` first.
+- The file of a Unix domain socket outlives it; by the end another socket may have been bound at that path.
 
 What we do. Level-triggered one accept an event, as a failed one costs more than a further turn; edge-triggered until
-would-block. Out of descriptors we look again after a pause, and say so in the record.
+would-block. Out of descriptors we look again after a pause, and say so in the record. That a listener does something
+else than accept is asked of its `Door`, which few servers have.
 
-Loop thread only, but for `open_listening_socket`.
+Loop thread only, but for `queue`.
 """
 
 from __future__ import annotations
 
 import errno
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_epoll._core.showing import count
+from pytest_epoll._eventloop import probes
 from pytest_epoll._eventloop.poller import IN
+from pytest_epoll._eventloop.sockets import client_address, show_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_epoll._eventloop.loop import Loop
+    from pytest_epoll._eventloop.timers import Timer
 
-_NO_DESCRIPTORS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+NO_DESCRIPTORS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 """accept(2): what fails for want of resources, not because of the connection."""
 
 _OF_THE_CLIENT = frozenset(
@@ -51,91 +54,149 @@ _RETRY_NS = 10_000_000
 
 _ACCEPTS_A_TURN = 64
 
-
-def open_listening_socket(host: str, port: int, *, backlog: int, nodelay: bool) -> socket.socket:
-    """Return a socket that listens on that address; port 0 lets the kernel choose.
-
-    Raises:
-        OSError: the address can't be bound; EADDRINUSE if the port is taken.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if nodelay:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.bind((host, port))
-        sock.listen(backlog)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+QUEUE = 4097
+"""Connections that can wait in a queue: the longest one that Linux allows by default (somaxconn), and one."""
 
 
 class Listener:
     """Accepts connections and hands them on."""
 
-    __slots__ = ("_accept", "_is_out_of_descriptors", "_loop", "_on_accepted", "_on_trouble", "_sock")
+    __slots__ = (
+        "_accept",
+        "_inode",
+        "_is_out_of_descriptors",
+        "_loop",
+        "_on_accepted",
+        "_on_trouble",
+        "_retry",
+        "index",
+        "is_watched",
+        "path",
+        "sock",
+        "suffix",
+    )
 
     def __init__(
         self,
         loop: Loop,
         sock: socket.socket,
-        on_accepted: Callable[[socket.socket, tuple[str, int]], None],
+        on_accepted: Callable[[socket.socket, tuple[str, int], Listener], None],
         on_trouble: Callable[[OSError], None],
+        index: int = 0,
     ) -> None:
+        self.sock = sock
+        self.index = index
         self._loop = loop
-        self._sock = sock
         self._accept = sock.accept
         self._on_accepted = on_accepted
         self._on_trouble = on_trouble
+        self.is_watched = False
+        self._retry: Timer | None = None
         self._is_out_of_descriptors = False  # said once, until one could be accepted again
+        name = sock.getsockname()
+        self.path: str | None = name if isinstance(name, str) else None  # of a Unix domain socket
+        self.suffix = f" on {show_address(sock)}" if index else ""  # where it is, if it is not the server's own
+        self.note_file()
+
+    def note_file(self) -> None:
+        """Remember which file is ours."""
+        self._inode = None if self.path is None else _inode_at(self.path)
+
+    # -- accepting --
 
     def start(self) -> None:
         """Begin to accept."""
-        self._loop.watch_fd(self._sock.fileno(), IN | self._loop.poller.edge, self.on_ready)
+        self._loop.watch_fd(self.sock.fileno(), IN | self._loop.poller.edge, self.on_ready)
+        self.is_watched = True
+
+    def look_away(self) -> None:
+        """Accept nobody until `start`."""
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        self._loop.forget_fd(self.sock.fileno())
+        self.is_watched = False
 
     def on_ready(self, _mask: int) -> None:
         """Accept what is waiting."""
-        for _ in range(_ACCEPTS_A_TURN if self._loop.poller.edge else 1):
+        try:
+            is_empty = self.accept_some(_ACCEPTS_A_TURN if self._loop.poller.edge else 1)
+        except OSError as error:
+            if error.errno not in NO_DESCRIPTORS:
+                raise
+            self._pause(error)
+            return
+        if not is_empty and self._loop.poller.edge:
+            self._loop.call_soon(self._accept_more)
+
+    def accept_some(self, most: int = QUEUE) -> bool:
+        """Accept so many at the most, and return whether nobody waits any more.
+
+        Raises:
+            OSError: there is no descriptor left, or a defect of ours.
+        """
+        for _ in range(most):
             try:
                 sock, address = self._accept()
             except BlockingIOError:
-                return
+                return True
             except OSError as error:
                 if error.errno in _OF_THE_CLIENT:
                     continue
-                if error.errno not in _NO_DESCRIPTORS:
-                    raise
-                self._pause(error)
-                return
+                raise
             self._is_out_of_descriptors = False
             sock.setblocking(False)
-            self._on_accepted(sock, address[:2])
-        if self._loop.poller.edge:
-            self._loop.call_soon(self._accept_more)
+            self._on_accepted(sock, address[:2] if self.path is None else client_address(sock), self)
+        return False
 
     def _accept_more(self) -> None:
-        if self._sock.fileno() >= 0:  # it may have been closed in between
+        if self.is_watched:  # it may have been closed, or asked for something else, in between
             self.on_ready(IN)
 
     def _pause(self, error: OSError) -> None:
         if not self._is_out_of_descriptors:
             self._is_out_of_descriptors = True
             self._on_trouble(error)
-        self._loop.forget_fd(self._sock.fileno())
-        self._loop.call_later(_RETRY_NS, self._resume)
+        self.look_away()
+        self._retry = self._loop.call_later(_RETRY_NS, self.start)
 
-    def _resume(self) -> None:
-        if self._sock.fileno() >= 0:
-            self.start()
+    def accept_waiting(self) -> None:
+        """Accept who waits in the queue, as far as there are descriptors."""
+        try:
+            self.accept_some()
+        except OSError as error:
+            if error.errno not in NO_DESCRIPTORS:
+                raise
+            self._on_trouble(error)
+
+    def queue(self) -> str:
+        """Return how many wait to be accepted, in words, if that can be told; callable from any thread."""
+        if self.path is not None or self.sock.fileno() < 0:
+            return ""
+        size = probes.waiting_connections(self.sock)
+        return f"; {count(size, 'connection')} {'waits' if size == 1 else 'wait'} there" if size else ""
+
+    # -- the end --
+
+    def shut_down(self) -> None:
+        """Have whoever comes refused, and who is in the queue of a TCP socket reset."""
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # platforms that refuse it on a listening socket, and one that does not listen
 
     def close(self) -> None:
-        """Stop listening; clients that are still in the queue are reset by the kernel."""
-        self._loop.forget_fd(self._sock.fileno())
-        try:
-            self._sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # platforms that refuse it on a listening socket
-        self._sock.close()
+        """Stop listening; who is still in the queue is reset by the kernel. The file of a Unix socket is removed."""
+        self.look_away()
+        self.shut_down()
+        self.sock.close()
+        if self.path is not None and self._inode == _inode_at(self.path):  # not somebody else's
+            Path(self.path).unlink(missing_ok=True)
+
+
+def _inode_at(path: str) -> tuple[int, int] | None:
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None  # the test has removed it, or its directory
+    return found.st_dev, found.st_ino

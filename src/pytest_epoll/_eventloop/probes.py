@@ -18,6 +18,10 @@ Facts
   else holds the descriptor, and keeps what the other side has received readable. `close()` with SO_LINGER 0 sends it
   only when the last holder closes. Python's `connect` can't say AF_UNSPEC, so this goes through ctypes.
 
+- A filter on a listening socket (SO_ATTACH_FILTER, socket(7)) sees every segment before TCP does, also of an
+  unprivileged process. A SYN that it drops was never there: the client sends it again after a second, and gets through
+  once the filter is gone. A full accept queue does the same, but what fills it are connections.
+
 What we do. Each call looks once and never waits; who waits is the channel's business. The netlink socket is opened at
 the first look, ctypes is imported at the first reset: a server that misbehaves in no such way pays for neither.
 
@@ -36,6 +40,8 @@ import socket
 import struct
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_epoll.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +65,7 @@ _SOCK_DIAG_BY_FAMILY = 20
 _NLM_F_REQUEST = 1
 _NLMSG_ERROR = 2
 _INET_DIAG_INFO = 2
+_INTERNET = frozenset((socket.AF_INET, socket.AF_INET6))
 _ANY_STATE = 0xFFFFFFFF
 _NO_COOKIE = 0xFFFFFFFF
 
@@ -113,6 +120,48 @@ def waiting_connections(sock: socket.socket) -> int:
     """Return how many connections wait in a listening socket's accept queue (tcp(7), TCP_INFO)."""
     info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCPI_UNACKED + 4)
     return int.from_bytes(info[_TCPI_UNACKED:], sys.byteorder)
+
+
+_SO_ATTACH_FILTER = 26
+_SO_DETACH_FILTER = 27
+"""asm-generic/socket.h; the socket module has neither."""
+
+_SYN, _SYN_AND_ACK = 0x02, 0x12
+_DROP_SYNS = (
+    (0x30, 0, 0, 13),  # load the byte that has the flags of the TCP header
+    (0x54, 0, 0, _SYN_AND_ACK),  # of these SYN and ACK
+    (0x15, 0, 1, _SYN),  # SYN alone asks for a connection:
+    (0x06, 0, 0, 0),  # drop it
+    (0x06, 0, 0, 0xFFFFFFFF),  # anything else goes on
+)
+"""Instructions of a classic BPF program: code, jump if true, jump if false, operand (linux/filter.h)."""
+
+_INSTRUCTION = struct.Struct("=HBBI")
+_PROGRAM = struct.Struct("@HP")
+
+
+def drop_syns(sock: socket.socket) -> None:
+    """Have the kernel drop whoever asks a listening socket for a connection; handshakes in mid-course are finished.
+
+    Raises:
+        UsageError: the kernel takes no such filter.
+    """
+    program = array.array("B", b"".join(_INSTRUCTION.pack(*instruction) for instruction in _DROP_SYNS))
+    pointer = _PROGRAM.pack(len(_DROP_SYNS), program.buffer_info()[0])
+    how = "which refusing and stalling take; use pause_accepts(), or stop()"
+    if sys.platform != "linux":
+        message = f"{sys.platform} has no socket filters of Linux, {how}"
+        raise UsageError(message)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, pointer)
+    except OSError as error:
+        message = f"this system takes no socket filter ({error.strerror}), {how}"
+        raise UsageError(message) from error
+
+
+def answer_syns(sock: socket.socket) -> None:
+    """Have it hear everybody again; who was dropped asks once more within a second or two."""
+    sock.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
 
 
 def _ask_int(fd: int, request: int) -> int:
@@ -176,11 +225,13 @@ class PeerProbe:
         self._sequence = 0
 
     def question(self, sock: socket.socket) -> bytes | None:
-        """Return what to give `look` for the other end of a connected TCP socket; None if it is connected no more."""
+        """Return what to give `look` for the other end of a connected socket; None if it is connected no more."""
         try:
             local, peer = sock.getsockname(), sock.getpeername()
         except OSError:
             return None
+        if sock.family not in _INTERNET:
+            return b""
         addresses = b"".join(socket.inet_pton(sock.family, name[0]).ljust(16, b"\0") for name in (peer, local))
         identity = _PORTS.pack(peer[1], local[1]) + addresses + _ID_TAIL.pack(0, _NO_COOKIE, _NO_COOKIE)
         extensions = 1 << (_INET_DIAG_INFO - 1)
@@ -188,6 +239,9 @@ class PeerProbe:
 
     def look(self, sock: socket.socket, question: bytes) -> PeerView | None:
         """Return the client's side of the connection, or None if it can't be seen; `why_blind` says why."""
+        if not question:
+            self._problem = "a Unix domain socket"
+            return None
         netlink = self._socket or self._open()
         if netlink is None:
             return None

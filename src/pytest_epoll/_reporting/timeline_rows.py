@@ -46,6 +46,8 @@ _FLOWING = frozenset(
 )
 """What goes on while an answer is sent piece by piece."""
 
+_UNCOUNTED = "who connects now is not on record"
+
 GOODBYES = frozenset((timeline.FIN_RECEIVED, timeline.RST_RECEIVED, timeline.FIN_SENT, timeline.RST_SENT))
 
 
@@ -276,7 +278,13 @@ def _unobserved(_kind: str, _size: int, detail: Any) -> tuple[str, str, str] | N
     return "!", f"not seen: {what}", why
 
 
+def _listener(_kind: str, _size: int, detail: Any) -> tuple[str, str, str] | None:
+    is_usual = detail.startswith("accepts")
+    return " " if is_usual else "!", f"the listener {detail}", "" if is_usual else _UNCOUNTED
+
+
 _LINES: dict[str, Callable[[str, int, Any], tuple[str, str, str] | None]] = {
+    timeline.LISTENER: _listener,
     timeline.ACCEPTED: lambda _k, _s, detail: (" ", f"accepted from {detail}", ""),
     timeline.HEAD: _head,
     timeline.BODY: lambda _k, size, _d: (">", "body", count(size, "byte")),

@@ -40,17 +40,27 @@ def note(facts: Sequence[Fact], *, url: str = "", is_running: bool = True) -> st
         is_running: whether the server still runs.
     """
     at = f" at {url}" if url else ""
-    stopped = "" if is_running else f"; the server{at} has been stopped"
     whole = list(timeline.expand(facts))
     of_clients = [fact for fact in whole if fact[1] >= 0]
+    listening = _listening(whole)
     if not of_clients:
-        return f"wire: no connection reached the server{at}" + ("" if is_running else ", which has been stopped")
+        why = listening if is_running else ", which has been stopped"
+        return f"wire: no connection reached the server{at}{why}"
+    stopped = f"; the server{at} has been stopped"
+    if is_running:
+        stopped = f"; the server{at}{listening.replace(', which', '')}" if listening else ""
     connection, exchange = _last(of_clients)
     own = [fact for fact in of_clients if fact[1] == connection]
     text = _exchange(own, exchange) if exchange >= 0 else _connection(own)
     if not text:
         return f"wire:{stopped[1:]}" if stopped else ""
     return f"wire: {name_of(connection, exchange)} {text}{stopped}"
+
+
+def _listening(facts: Sequence[Fact]) -> str:
+    """Return what the server does with who connects, if it has last been told to do something else than accept."""
+    told = [fact[5] for fact in facts if fact[3] == timeline.LISTENER]
+    return f", which {told[-1]}" if told and not told[-1].startswith("accepts") else ""
 
 
 def _last(facts: Sequence[Fact]) -> tuple[int, int]:

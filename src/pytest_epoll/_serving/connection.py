@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from pytest_epoll._core.messages import ConnectionRecord
     from pytest_epoll._core.timeline import Fact
+    from pytest_epoll._listening import Listener
     from pytest_epoll._serving.request import Request
     from pytest_epoll._serving.views import Desk, Event
     from pytest_epoll._serving.waits import WaitArguments
@@ -49,8 +50,13 @@ class Connection:
 
     @property
     def client_address(self) -> tuple[str, int]:
-        """The client's (host, port)."""
+        """The client's (host, port); on a Unix domain socket ("unix", process id), as it has no address there."""
         return self._record.client_address
+
+    @property
+    def listener(self) -> Listener:
+        """The listener that has accepted it: the server's own, or one of `EpollServer.also_listen()`."""
+        return self._desk.listener(self._record.listener)
 
     @property
     def requests(self) -> list[Request]:
@@ -126,7 +132,11 @@ class Connection:
         self._desk.part(self._record.index, "fin")
 
     def reset(self) -> None:
-        """Send RST now, whatever is being answered, unsent or unread; returns when it is on the wire."""
+        """Send RST now, whatever is being answered, unsent or unread; returns when it is on the wire.
+
+        Raises:
+            UsageError: it came in on a Unix domain socket, where there is no RST.
+        """
         self._desk.part(self._record.index, "rst")
 
     # -- waiting --

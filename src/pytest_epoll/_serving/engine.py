@@ -1,7 +1,7 @@
-"""The server's engine room: it owns the thread, the loop, the listening socket and the sessions.
+"""The server's engine room: it owns the thread, the loop, the listeners and the sessions.
 
-One engine is one start: `Engine(...)` binds and runs, `stop` ends it for good; `EpollServer` makes a new one when it is
-started again. Routes and records outlive it.
+One engine is one start: `Engine(...)` takes sockets that listen and runs, `stop` ends it for good; `EpollServer` makes
+a new one when it is started again. Routes and records outlive it.
 
 Threads: made and stopped by the test's thread; `_sessions` and `_on_accepted` are the loop thread's.
 
@@ -18,7 +18,6 @@ What is dropped while it runs is one, as with a socket: `let_go` is what `EpollS
 from __future__ import annotations
 
 import atexit
-import errno
 import os
 import sys
 import threading
@@ -28,22 +27,24 @@ from typing import TYPE_CHECKING
 
 from pytest_epoll._core import clock, limits, timeline
 from pytest_epoll._core.messages import ConnectionRecord
-from pytest_epoll._eventloop.listener import Listener
 from pytest_epoll._eventloop.loop import Loop
 from pytest_epoll._eventloop.poller import make_poller
 from pytest_epoll._eventloop.probes import PeerProbe
+from pytest_epoll._eventloop.sockets import close_listening_socket, is_unix
 from pytest_epoll._eventloop.transport import Transport
 from pytest_epoll._eventloop.workers import Workers
 from pytest_epoll._serving.calls import Calls
 from pytest_epoll._serving.context import Context, Reading
+from pytest_epoll._serving.listeners import Listeners
 from pytest_epoll._serving.session import Session
 from pytest_epoll.errors import InternalError, UsageError
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from types import FrameType
 
+    from pytest_epoll._eventloop.listener import Listener
     from pytest_epoll._serving.hooks import Hooks
     from pytest_epoll._serving.journal import Journal
     from pytest_epoll._serving.router import Router
@@ -58,7 +59,7 @@ class Engine:
 
     def __init__(
         self,
-        sock: socket.socket,
+        socks: Sequence[socket.socket],
         *,
         journal: Journal,
         router: Router,
@@ -66,17 +67,17 @@ class Engine:
         hooks: Hooks,
         poller: str,
         edge_triggered: bool,
+        backlog: int,
     ) -> None:
         self.is_stopping = False
-        self._sock = sock
         self._journal = journal
         self._pid = os.getpid()
         self._sessions: dict[int, Session] = {}  # by connection; loop thread only
-        self._thread = threading.Thread(target=self._run, name=f"epoll-server-{sock.getsockname()[1]}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"epoll-server-{socks[0].getsockname()[1]}", daemon=True)
         try:
             poll = make_poller(poller, edge_triggered=edge_triggered)
             self.loop = Loop(poll)  # closes what it was given if it can't be made
-            self._listener = Listener(self.loop, sock, self._on_accepted, self._on_trouble)
+            self.listeners = Listeners(self.loop, journal, self._on_accepted, backlog)
             self._workers = Workers()
             self._context = Context(
                 loop=self.loop,
@@ -87,15 +88,17 @@ class Engine:
                 reading=reading,
                 hooks=hooks,
             )
-            self._start()
+            self._start(socks)
         except BaseException:
-            sock.close()
+            for sock in socks:
+                close_listening_socket(sock)
             raise
 
-    def _start(self) -> None:
+    def _start(self, socks: Sequence[socket.socket]) -> None:
         _running.add(self)
         try:
-            self._listener.start()
+            for sock in socks:
+                self.listeners.add(sock)
             self._thread.start()
         except (OSError, RuntimeError, UsageError):  # no descriptor, no thread, or select(2) is at its end
             _running.discard(self)
@@ -197,12 +200,21 @@ class Engine:
         return None if session is None else self.probe.untaken_bytes(session.transport.sock, session.record.bytes_sent)
 
     def part(self, indexes: Iterable[int] | None, how: str, *, idle_only: bool = False) -> int:
-        """Say goodbye on these connections, or on all; return on how many. Loop thread only."""
+        """Say goodbye on these connections, or on all; return on how many. Loop thread only.
+
+        Raises:
+            UsageError: "rst" on a Unix domain socket.
+        """
         if indexes is None:  # open ones: on which we have said nothing yet
+            if not idle_only:
+                self.listeners.accept_waiting()
             sessions = [session for session in self._sessions.values() if session.can_part("fin")]
         else:
             sessions = [self._sessions[index] for index in indexes if index in self._sessions]
         parting = [session for session in sessions if session.can_part(how) and (session.is_idle or not idle_only)]
+        if how == "rst" and any(is_unix(session.transport.sock) for session in parting):
+            message = "a Unix domain socket has no RST; use how='fin' or close()"
+            raise UsageError(message)
         for session in parting:
             session.part(how)
         return len(parting)
@@ -216,23 +228,23 @@ class Engine:
     def _run(self) -> None:
         loop = self.loop
         loop.run()
+        loop.attempt(self.listeners.accept_waiting)
         for session in list(self._sessions.values()):
             loop.attempt(session.stop)
             if session.transport.is_open:
                 session.transport.sock.close()  # a defect has kept it from parting in good form
-        loop.attempt(self._listener.close)
+        self.listeners.close()
         loop.attempt(self._context.probe.close)
         loop.close()
 
-    def _on_accepted(self, sock: socket.socket, address: tuple[str, int]) -> None:
+    def _on_accepted(self, sock: socket.socket, address: tuple[str, int], listener: Listener) -> None:
         journal = self._journal
         at_ns = clock.now_ns()
-        record = ConnectionRecord(journal.accepted, address, at_ns)
+        record = ConnectionRecord(journal.accepted, address, at_ns, listener.index)
         journal.accepted += 1
         journal.connections.append(record)
-        journal.facts.append(
-            (at_ns, record.index, timeline.NO_EXCHANGE, timeline.ACCEPTED, 0, f"{address[0]}:{address[1]}")
-        )
+        whence = f"{address[0]}:{address[1]}{listener.suffix}"
+        journal.facts.append((at_ns, record.index, timeline.NO_EXCHANGE, timeline.ACCEPTED, 0, whence))
         transport = Transport(self.loop, sock, record, journal.facts)
         session = Session(self._context, transport, self._sessions.pop)
         self._sessions[record.index] = session
@@ -243,17 +255,11 @@ class Engine:
         except (OSError, UsageError) as error:  # select(2) is at its end, or epoll_ctl(2) is out of memory
             transport.refuse(str(error))
 
-    def _on_trouble(self, error: OSError) -> None:
-        """Note that accepting has failed for want of resources: clients are there that we can't see yet."""
-        why = f"{timeline.ACCEPTED}: {error.strerror} ({errno.errorcode.get(error.errno or 0, error.errno)})"
-        nobody = timeline.NO_CONNECTION, timeline.NO_EXCHANGE
-        self._journal.facts.append((clock.now_ns(), *nobody, timeline.UNOBSERVED, 0, why))
-
     def _close_in_child(self) -> None:
         """Close what a forked child has inherited, and nothing but that."""
         for session in self._sessions.values():
             session.transport.sock.close()
-        self._sock.close()
+        self.listeners.close_in_child()
         self.probe.close()
         self.loop.close_descriptors()
 

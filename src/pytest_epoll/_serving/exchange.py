@@ -296,7 +296,7 @@ def _breaking_off(form: Encoding) -> Acts:
         yield Drain()
     else:
         yield WaitDelivered(exact=False)
-        yield SendRst()
+        yield SendRst(exact=False)
 
 
 def noting(

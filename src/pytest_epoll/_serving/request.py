@@ -103,11 +103,14 @@ class Request:
 
     @property
     def url(self) -> str:
-        """The url as the client meant it: our base and its target, or an absolute-form target as it is."""
+        """The url as the client meant it: the listener's and its target, or an absolute-form target as it is."""
         target = self.target or ""
         if self.method == "CONNECT":
             return ""
-        return self._desk.base_url() + target if target.startswith("/") else target
+        if not target.startswith("/"):
+            return target
+        record = self._desk.journal.connection(self._record.connection)
+        return self._desk.listener(record.listener).url + target
 
     @property
     def http_version(self) -> str | None:

@@ -93,8 +93,15 @@ def _identity(finding: Finding) -> object:
     return finding.connection, finding.exchange, finding.text.partition("\n")[0]
 
 
-_PROMISED = {timeline.DELIVERED: "arrived", timeline.PEER_READ: "were read"}
-"""What a fault promises to wait for; that a goodbye or a waiting client can't be seen breaks no promise."""
+_OF_BUFFERS = "receive-buffer"
+
+_NOT_KEPT = {
+    timeline.DELIVERED: "nobody can tell whether the {} arrived",
+    timeline.PEER_READ: "nobody can tell whether the {} were read",
+    timeline.RST_SENT: "no RST could be sent",
+    _OF_BUFFERS: "receive_buffer= has no effect",
+}
+"""What a fault promises; that a goodbye or a waiting client can't be seen breaks no promise."""
 
 
 def _name(record: RequestRecord) -> str:
@@ -204,11 +211,9 @@ def _inexact(journal: Journal) -> Iterator[Finding]:
         if fact[3] != timeline.UNOBSERVED:
             continue
         kind, _, why = fact[5].partition(": ")
-        if kind in _PROMISED:
-            yield Finding(
-                "inexact",
-                f"c{fact[1]}.{fact[2]} nobody can tell whether the {count(fact[4], 'byte')} {_PROMISED[kind]}: {why}\n"
-                f"  exact=False on the fault accepts it, or {_accepts('inexact')}",
-                fact[1],
-                fact[2],
-            )
+        if kind in _NOT_KEPT:
+            what = _NOT_KEPT[kind].format(count(fact[4], "byte"))
+            how = f"exact=False on the fault accepts it, or {_accepts('inexact')}"
+            if kind == _OF_BUFFERS:  # no fault with an exact= of its own
+                how = f"leave it out, or {_accepts('inexact')}"
+            yield Finding("inexact", f"c{fact[1]}.{fact[2]} {what}: {why}\n  {how}", fact[1], fact[2])

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from pytest_epoll._core.messages import ConnectionRecord, RequestRecord
     from pytest_epoll._core.timeline import Fact
+    from pytest_epoll._listening import Listener
     from pytest_epoll._serving.barrier import Barrier
     from pytest_epoll._serving.connection import Connection
     from pytest_epoll._serving.journal import Journal
@@ -55,7 +56,7 @@ class Desk:
     route_text: Callable[[int], str]
     calls_of: Callable[[int], int]
     part: Callable[[int, str], object]
-    base_url: Callable[[], str]
+    listener: Callable[[int], Listener]
     render: Callable[[Sequence[Fact]], str]
 
 

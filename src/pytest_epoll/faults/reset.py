@@ -35,7 +35,8 @@ class Reset(AtOnePlace):
 
     Exact: the number of bytes that the client's kernel has, also on a reused connection and to a reader that pauses.
     Where the client's side can't be seen (another network namespace, no sock_diag) that is a finding "inexact", unless
-    `exact=False` accepts it. Not exact: with `discard=True`, how many of the bytes arrive.
+    `exact=False` accepts it; so it is on a Unix domain socket, where there is no RST and the connection is closed. Not
+    exact: with `discard=True`, how many of the bytes arrive.
 
     Raises:
         UsageError: a position that can't be, or both places.
@@ -54,9 +55,9 @@ class Reset(AtOnePlace):
 
     def through(self, acts: Acts) -> Acts:
         """Cut the reply or the reading, and reset."""
-        then: tuple[Act, ...] = (Fired(self), SendRst())
+        then: tuple[Act, ...] = (Fired(self), SendRst(exact=self.exact))
         if not self.discard:
-            then = (Fired(self), WaitDelivered(exact=self.exact), SendRst())
+            then = (Fired(self), WaitDelivered(exact=self.exact), SendRst(exact=self.exact))
         if self.after_reading is not None:
             return while_reading(acts, self.after_reading, then)
         return at_place(acts, self.after, then)

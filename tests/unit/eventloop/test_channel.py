@@ -1,5 +1,8 @@
 """The interpreter of acts on a fake transport: what is done in one turn, what waits, and what takes it up again."""
 
+import socket
+from types import SimpleNamespace
+
 import pytest
 
 from pytest_epoll._core import acts
@@ -53,7 +56,7 @@ class FakeTransport:
     def __init__(self, log):
         self.log = log
         self.fd = -1
-        self.sock = object()
+        self.sock = SimpleNamespace(family=socket.AF_INET)
         self.record = ConnectionRecord(3, ("127.0.0.1", 1), 0)
         self.takes_all = True
         self.is_broken = False

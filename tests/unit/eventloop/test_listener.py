@@ -8,9 +8,10 @@ import socket
 import pytest
 
 from pytest_epoll._core import clock
-from pytest_epoll._eventloop.listener import Listener, open_listening_socket
+from pytest_epoll._eventloop.listener import Listener
 from pytest_epoll._eventloop.loop import Loop
 from pytest_epoll._eventloop.poller import make_poller
+from pytest_epoll._eventloop.sockets import open_listening_socket
 
 
 class Counting:
@@ -41,7 +42,7 @@ class Desk:
         self.listener.start()
         self.clients = []
 
-    def on_accepted(self, sock, address):
+    def on_accepted(self, sock, address, _listener):
         self.accepted.append(sock)
         self.addresses.append(address)
 
