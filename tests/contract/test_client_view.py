@@ -5,7 +5,6 @@ The clients are those of the users: http.client, urllib3, requests, httpx, aioht
 
 import asyncio
 import gc
-import http.client
 import re
 import shutil
 import socket
@@ -14,12 +13,12 @@ import subprocess
 import aiohttp
 import httpx
 import pytest
-import requests
 import urllib3
 
 from fetching import async_client, fetch
 from pytest_epoll import ClientView, faults
 from pytest_epoll.testing import RawClient
+from readers import READERS
 
 GET = b"GET /%s HTTP/1.1\r\nHost: t\r\n\r\n"
 
@@ -269,45 +268,6 @@ def test_no_connection_was_not_closed(server):
 
 
 # -- read to the end --
-
-
-def read_with_http_client(server, path):
-    client = http.client.HTTPConnection(*server.address, timeout=5)
-    client.request("GET", path)
-    client.getresponse().read()
-    client.close()
-
-
-def read_with_requests(server, path):
-    with requests.Session() as session:
-        session.get(server.url + path, timeout=5)
-
-
-def read_with_urllib3(server, path):
-    with urllib3.PoolManager() as pool:
-        pool.request("GET", server.url + path)
-
-
-def read_with_aiohttp(server, path):
-    async def main():
-        async with aiohttp.ClientSession() as session, session.get(server.url + path) as response:
-            await response.read()
-
-    asyncio.run(main())
-
-
-def read_with_curl(server, path):
-    subprocess.run(["curl", "--silent", "--max-time", "5", server.url + path], check=True, stdout=subprocess.DEVNULL)
-
-
-READERS = {
-    "http.client": read_with_http_client,
-    "requests": read_with_requests,
-    "urllib3": read_with_urllib3,
-    "httpx": lambda server, path: fetch(server.url + path),
-    "aiohttp": read_with_aiohttp,
-    "curl": read_with_curl,
-}
 
 
 NO_CURL = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on the path")
