@@ -233,30 +233,30 @@ def hidden_retries(
         talks: the connections.
         is_same_body: whether two requests of the same size have the same body; None: it is not known.
     """
-    before: dict[bytes, list[Exchange]] = {}
     by_index = {talk.index: talk for talk in talks}
+    failed: dict[bytes, list[Exchange]] = {}  # by request line; the others can't have been repeated
     found = []
     for one in exchanges_of(by_index.values()):
         if not one.head or _method(one.head) in _IDEMPOTENT:
             continue
-        earlier = before.setdefault(_first_line(one.head), [])
-        for other in reversed(earlier):
+        line = _first_line(one.head)
+        for first in reversed(failed.get(line, ())):
             if (
-                _has_failed(other, one, by_index[other.connection])
-                and _may_be_same(other, one)
-                and (is_same_body is None or is_same_body(other, one))
+                not (first.is_whole and first.sent_place > one.place)
+                and _may_be_same(first, one)
+                and (is_same_body is None or is_same_body(first, one))
             ):
-                found.append(Retry(other, one))
+                found.append(Retry(first, one))
                 break
-        earlier.append(one)
+        if _has_failed(one, by_index[one.connection]):
+            failed.setdefault(line, []).append(one)
     return found
 
 
-def _has_failed(first: Exchange, again: Exchange, talk: Conversation) -> bool:
-    """Whether a client had reason to ask again."""
-    if first.is_whole:
-        is_failure = first.status in _FAILED or first.status >= _SERVER_ERRORS
-        return is_failure and first.sent_place < again.place
+def _has_failed(exchange: Exchange, talk: Conversation) -> bool:
+    """Whether a client had reason to ask again, sooner or later."""
+    if exchange.is_whole:
+        return exchange.status in _FAILED or exchange.status >= _SERVER_ERRORS
     return not talk.is_open
 
 

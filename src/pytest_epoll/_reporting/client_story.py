@@ -281,12 +281,13 @@ class Conversation:
 
     def count_pipelines(self) -> None:
         """Count for each request how many were not answered yet when it came."""
-        owed: list[Exchange] = []
-        for exchange in self._stories.values():
-            owed = [other for other in owed if other.is_owed(exchange.place)]
-            exchange.depth = 1 + len(owed)
-            owed.append(exchange)
-        for before, behind in itertools.pairwise(self._stories.values()):
+        stories = self.exchanges
+        first = 0  # of those that are not answered: they are answered in order (RFC 9112 section 9.3.2)
+        for number, exchange in enumerate(stories):
+            while first < number and not stories[first].is_owed(exchange.place):
+                first += 1
+            exchange.depth = 1 + number - first
+        for before, behind in itertools.pairwise(stories):
             before.is_delimited = before.is_delimited or (behind.sent > 0 and not before.due)
 
 
