@@ -156,7 +156,7 @@ def test_a_connection_that_could_have_been_reused_is_named(plain):
         lines, _ = failure(plain.client.assert_reused, "GET", "/b")
 
     assert [
-        "1 of 1 request opened a connection, expected each to reuse one",
+        "the request opened a connection instead of reusing one",
         "  c1.0 GET /b: c0 was open and idle",
     ] == (lines)
 
@@ -189,7 +189,7 @@ def test_a_reused_connection_that_should_be_a_new_one_is_named(plain, pool):
     lines, _ = failure(plain.client.assert_not_reused, "GET", "/b")
 
     assert [
-        "1 of 1 request reused a connection, expected a new one for each",
+        "the request reused a connection, instead of a new one",
         "  c0.1 GET /b: came behind c0.0 GET /a",
     ] == (lines)
 
@@ -248,7 +248,7 @@ def test_what_was_not_closed_as_it_should_be_is_listed(plain):
         lines, _ = failure(plain.client.assert_closed, "client", how="fin")
 
         assert [
-            "2 of 2 connections not closed by the client with FIN",
+            "2 of 2 connections were not closed by the client with FIN",
             "  c0  GET /a  open: is a response or a pool alive?",
             "  c1  GET /b  closed by the client, RST",
         ] == lines
@@ -295,7 +295,7 @@ def test_a_response_that_is_closed_early_is_abandoned(plain):
 
     assert "GET /big" == str(request)
     lines, text = failure(plain.client.assert_read_to_end, "GET", "/big")
-    assert "1 of 1 reply not read to the end" == lines[0]
+    assert "the reply was not read to the end" == lines[0]
     assert re.fullmatch(
         r"  c0\.0 GET /big: abandoned, the client closed with bytes unread, or reset, after \d+ bytes of the reply",
         lines[1],
@@ -313,7 +313,10 @@ def test_what_waits_in_the_clients_kernel_is_counted(plain):
         lines, _ = failure(plain.client.assert_read_to_end)
 
         assert [] == plain.client.abandoned
-        assert ["1 of 2 replies not read to the end", f"  c0.1 GET /a: unread, 7 of {size} bytes wait unread"] == lines
+        assert [
+            "1 of 2 replies was not read to the end",
+            f"  c0.1 GET /a: unread, 7 of {size} bytes wait unread",
+        ] == lines
         client.recv()
         plain.client.assert_read_to_end()
     plain.client.assert_read_to_end()
@@ -476,7 +479,7 @@ def test_a_body_in_one_piece_with_the_head_did_not_wait(server):
     lines, text = failure(server.client.assert_honoured_expect)
 
     assert [
-        '1 of 1 request with "Expect: 100-continue" did not wait to be asked',
+        'the request with "Expect: 100-continue" did not wait to be asked',
         "  c0.0 PUT /up: the body came together with the head, before any 100 Continue",
     ] == lines
     assert "c0.0 > body" in text
@@ -509,7 +512,7 @@ def test_who_retries_a_post_after_a_reset_is_named(server, retrying):
     assert (1, b"tea") == (request.connection_index, request.body)
     lines, text = failure(server.client.assert_no_hidden_retries, "POST", "/orders")
     assert [
-        "the client repeated 1 request that is not idempotent",
+        "the client repeated 1 request of a method that is not idempotent",
         "  c1.0 POST /orders: the same as c0.0, which got no whole answer",
     ] == lines
     assert text.index("faults.Reset()") < text.index("c1.0 > POST /orders")

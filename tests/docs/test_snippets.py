@@ -164,7 +164,7 @@ def real_output(block):
 def what_stays_the_same(text):
     """Return the lines without what differs from run to run, or from one release of a client to the next."""
     text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", text)
-    text = re.sub(r"^ +\d+\.\d (ms|  )", "TIME", text, flags=re.MULTILINE)
+    text = re.sub(r"^(E?) +\d+\.\d (ms|  )", r"\1 TIME", text, flags=re.MULTILINE)
     text = re.sub(r"\d+ bytes, \d+ headers", "HEAD", text)
     text = re.sub(r"(connectionpool\.py):\d+", r"\1", text)
     return text.splitlines()

@@ -158,8 +158,10 @@ def why_opened(talks: Iterable[Conversation], talk: Conversation) -> str:
 def reuse(talks: Sequence[Conversation], wrong: Sequence[Exchange], of: int, *, is_wanted: bool) -> str:
     """Return why requests should have come on other connections than they did."""
     by_index = {talk.index: talk for talk in talks}
-    happened, expected = ("opened", "each to reuse one") if is_wanted else ("reused", "a new one for each")
-    lines = [f"{len(wrong)} of {count(of, 'request')} {happened} a connection, expected {expected}"]
+    happened = (
+        "opened a connection instead of reusing one" if is_wanted else "reused a connection, instead of a new one"
+    )
+    lines = [f"{_share(len(wrong), of, 'request')} {happened}"]
     for one in wrong[:_LISTED]:
         talk = by_index[one.connection]
         if is_wanted:
@@ -174,7 +176,7 @@ def reuse(talks: Sequence[Conversation], wrong: Sequence[Exchange], of: int, *, 
 def closing(talks: Sequence[Conversation], wrong: Sequence[Conversation], by: str, how: str | None) -> str:
     """Return why connections should have been closed otherwise than they were."""
     kind = f" with {how.upper()}" if how else ""
-    lines = [f"{len(wrong)} of {count(len(talks), 'connection')} not closed by the {by}{kind}"]
+    lines = [f"{_share(len(wrong), len(talks), 'connection')} {_was(wrong)} not closed by the {by}{kind}"]
     width = max(len(_what_came(talk)) for talk in wrong)
     for talk in wrong[:_LISTED]:
         hint = ": is a response or a pool alive?" if talk.is_open and by == "client" else ""
@@ -184,7 +186,7 @@ def closing(talks: Sequence[Conversation], wrong: Sequence[Conversation], by: st
 
 def readings(wrong: Sequence[tuple[Exchange, Reading]], of: int) -> str:
     """Return which answers were not read to their end, as far as it is known."""
-    lines = [f"{len(wrong)} of {count(of, 'reply', 'replies')} not read to the end"]
+    lines = [f"{_share(len(wrong), of, 'reply', 'replies')} {_was(wrong)} not read to the end"]
     lines += [f"  {one.name} {one.line}: {reading.word}, {reading.reason}" for one, reading in wrong[:_LISTED]]
     return "\n".join([*lines, *_more(wrong)])
 
@@ -215,7 +217,7 @@ def expects(wrong: Sequence[tuple[str, float]], of: int) -> str:
         wrong: the name and line of each, and how many seconds behind its head the body began.
         of: how many had announced it.
     """
-    lines = [f'{len(wrong)} of {count(of, "request")} with "Expect: 100-continue" did not wait to be asked']
+    lines = [f'{_share(len(wrong), of, "request")} with "Expect: 100-continue" did not wait to be asked']
     for name, behind in wrong[:_LISTED]:
         when = f"{behind:.3f} s behind the head" if behind else "together with the head"
         lines.append(f"  {name}: the body came {when}, before any 100 Continue")
@@ -224,9 +226,7 @@ def expects(wrong: Sequence[tuple[str, float]], of: int) -> str:
 
 def retries(wrong: Sequence[Retry]) -> str:
     """Return which requests were sent again although they are not idempotent."""
-    lines = [
-        f"the client repeated {count(len(wrong), 'request')} that {'is' if len(wrong) == 1 else 'are'} not idempotent"
-    ]
+    lines = [f"the client repeated {count(len(wrong), 'request')} of a method that is not idempotent"]
     lines += [
         f"  {retry.again.name} {retry.again.line}: the same as {retry.first.name}, which {retry.outcome}"
         for retry in wrong[:_LISTED]
@@ -263,6 +263,15 @@ def holds(found: Sequence[tuple[Exchange, float]], wanted: float) -> str:
     if not any(one.holds for one, _ in found):
         lines.append("  some 4 MB fit into the buffers of both kernels: is the reply larger than that?")
     return "\n".join([*lines, *_more(found)])
+
+
+def _share(part: int, of: int, noun: str, plural: str = "") -> str:
+    """Return "the request", or "1 of 3 requests"."""
+    return f"the {noun}" if of == 1 else f"{part} of {count(of, noun, plural)}"
+
+
+def _was(things: Sequence[object]) -> str:
+    return "was" if len(things) == 1 else "were"
 
 
 def _cut(seconds: float) -> str:
