@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+
 import pytest
 
 from pytest_epoll import faults
@@ -36,6 +39,8 @@ GOES_ON = (
 ON_THE_REQUEST = {
     faults.HangUp(after_reading="head"): (b"", "fin", 0),
     faults.HangUp(after_reading=faults.body(10)): (b"", "fin", 10),
+    faults.HangUp(after_reading=faults.half_of("body")): (b"", "fin", 50),
+    faults.Reset(after_reading=faults.before("end", 1)): (b"", "rst", 99),
     faults.Reset(after_reading=faults.content(99)): (b"", "rst", 99),
     faults.Reset(after_reading="end"): (b"", "rst", 100),
 }
@@ -88,14 +93,83 @@ def test_a_request_is_read_to_the_byte(server, place, prove, fault):
     assert [] == server.findings()
 
 
-@pytest.mark.parametrize("fault", [faults.Stall(after=50), faults.Stall(), faults.StopReading("end")], ids=repr)
-def test_a_stalled_client_that_gives_up_is_seen_to(server, place, prove, fault):
-    server.get("/x").respond(content=b"x" * 100, fault=fault)
-    size = {faults.Stall(): 0, faults.Stall(after=50): 50}.get(fault, 140)
+IN_CHUNKS = b"POST /x HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNKS = b"4b\r\n" + b"y" * 75 + b"\r\n19\r\n" + b"y" * 25 + b"\r\n0\r\n\r\n"  # 81 + 31 + 5 bytes
+PLACES_IN_CHUNKS = {
+    "last-chunk": 112,
+    faults.half_of("chunk:2"): 97,
+    faults.half_of("chunk-size"): 1,
+    faults.before("end", 2): 115,
+}
+"""Where in the chunks reading stops."""
+
+
+@pytest.mark.parametrize("position", PLACES_IN_CHUNKS, ids=repr)
+def test_a_chunked_request_is_read_to_the_byte(server, place, prove, position):
+    server.post("/x").respond_with(faults.HangUp(after_reading=position))
+    expected = (b"", "fin", IN_CHUNKS + CHUNKS[: PLACES_IN_CHUNKS[position]])
+
+    def scene(number):
+        with place.connect(server.address) as client:
+            cut = number * 37 % len(CHUNKS)
+            client.send(IN_CHUNKS + CHUNKS[:cut])
+            client.send(CHUNKS[cut:])
+            return expected, (*client.read_to_end(), server.last_request.raw)
+
+    prove(scene, share=5)
+
+    assert [] == server.findings()
+
+
+def test_a_request_that_is_read_slowly_is_read_whole(server, place, prove):
+    server.post("/x").respond(content=b"x" * 100, fault=faults.SlowReads(100_000, size=40))
 
     def scene(_):
         with place.connect(server.address) as client:
+            answers = []
+            for _ in range(2):
+                client.send(POST)
+                answers.append(client.recv_exactly(140))
+            return [(HUNDRED, b"y" * 100)] * 2, [*zip(answers, [one.body for one in server.requests[-2:]], strict=True)]
+
+    prove(scene, share=5)
+
+    assert [] == server.findings()
+
+
+def test_not_a_byte_leaves_before_the_gate_is_opened(server, place, prove):
+    def scene(_):
+        server.clear()
+        gate = server.gate()
+        server.get("/x").respond(content=b"x" * 100, fault=faults.Wait(gate, after="head"))
+        with place.connect(server.address) as client:
             client.send(GET)
+            gate.wait_reached()
+            before = client.recv_exactly(40), server.connections[-1].bytes_sent
+            gate.open()
+            return (HUNDRED[:40], 40, HUNDRED[40:]), (*before, client.recv_exactly(100))
+
+    prove(scene, share=5)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.Stall(after=50),
+        faults.Stall(),
+        faults.Stall(after_reading="head"),
+        faults.StopReading("head"),
+        faults.StopReading("end"),
+    ],
+    ids=repr,
+)
+def test_a_stalled_client_that_gives_up_is_seen_to(server, place, prove, fault):
+    server.post("/x").respond(content=b"x" * 100, fault=fault)
+    size = {faults.Stall(after=50): 50, faults.StopReading("end"): 140}.get(fault, 0)
+
+    def scene(_):
+        with place.connect(server.address) as client:
+            client.send(POST)
             data = client.recv_exactly(size)
             connection = server.wait_for_connections(1)[-1]
             connection.wait_event("stalled")
@@ -103,5 +177,64 @@ def test_a_stalled_client_that_gives_up_is_seen_to(server, place, prove, fault):
         return (HUNDRED[:size], "client", "fin"), (data, connection.closed_by, connection.closed_how)
 
     prove(scene, share=5)
+
+    assert [] == server.findings()
+
+
+# -- curl --
+
+FAILED_WITH = {
+    faults.HangUp(): (52, b""),  # CURLE_GOT_NOTHING
+    faults.HangUp(after="head"): (18, HUNDRED[:40]),  # CURLE_PARTIAL_FILE
+    faults.HangUp(after=137): (18, HUNDRED[:137]),
+    faults.HangUp(after="end"): (0, HUNDRED),
+    faults.Reset(): (56, b""),  # CURLE_RECV_ERROR
+    faults.Reset(after="head"): (56, HUNDRED[:40]),
+    faults.Reset(after=faults.half_of("body")): (56, HUNDRED[:90]),
+    faults.HalfClose(after=faults.content(7)): (18, HUNDRED[:47]),
+    faults.PartialWrites(cuts=(1, "head", 139), until_read=True): (0, HUNDRED),
+    faults.SlowWrites(bytes_per_second=50_000, size=50): (0, HUNDRED),
+    faults.Delay(0.001, after="head"): (0, HUNDRED),
+    faults.HangUp(after_reading=faults.body(10)): (52, b""),
+    faults.SlowReads(100_000, size=40): (0, HUNDRED),
+}
+"""The exit status of curl and what it wrote, head included."""
+
+
+@pytest.fixture
+def curl():
+    """Return what calls curl with a body of a hundred bytes and returns its exit status and output."""
+    path = shutil.which("curl")
+    if path is None:
+        pytest.skip("there is no curl on the path")
+
+    def call(url, *, timeout=30):
+        command = [path, "-q", "--silent", "--include", "--no-buffer", "--noproxy", "*", "--max-time", str(timeout)]
+        done = subprocess.run([*command, "--data", "y" * 100, url], capture_output=True, check=False, timeout=60)
+        return done.returncode, done.stdout
+
+    return call
+
+
+@pytest.fixture(params=["idle", "busy"])
+def noise(request):
+    if request.param == "busy":
+        request.getfixturevalue("four_busy_processes")
+
+
+@pytest.mark.usefixtures("noise")
+@pytest.mark.parametrize("fault", FAILED_WITH, ids=repr)
+def test_curl_reports_the_same_each_time(server, curl, prove, fault):
+    server.post("/x").respond(content=b"x" * 100, fault=fault)
+
+    prove(lambda _: (FAILED_WITH[fault], curl(server.url_for("/x"))), share=5)
+
+    assert [] == server.findings()
+
+
+def test_curl_gives_up_on_a_stall_with_what_had_come(server, curl, prove):
+    server.post("/x").respond(content=b"x" * 100, fault=faults.Stall(after=50))
+
+    prove(lambda _: ((28, HUNDRED[:50]), curl(server.url_for("/x"), timeout=1)), share=100)  # CURLE_OPERATION_TIMEDOUT
 
     assert [] == server.findings()
