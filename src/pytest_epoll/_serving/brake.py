@@ -1,12 +1,11 @@
-"""How far and how fast one connection's requests are read, while any fault asks for it.
+"""How far and how fast one connection's requests are read, as far as acts ask for it.
 
-Made for a session only while a fault that acts on reading is registered; without one, reads go the plain way. See
+While a fault acts on reading, what is there is looked at before it is taken; without one, reads go the plain way. See
 `gauge` for how a position is kept to the byte. Loop thread only.
 """
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_epoll._eventloop.gauged_reads import MORE
@@ -28,25 +27,36 @@ class Brake:
         "_found",
         "_has_more",
         "_intake",
+        "_is_gauging",
         "_loop",
         "_on_found",
         "_pace",
         "_transport",
+        "has_reached",
+        "is_awaited",
         "may_read_on",
         "position",
     )
 
-    def __init__(self, loop: Loop, transport: Transport, intake: Intake, on_found: Callable[[Brake], None]) -> None:
+    def __init__(self, loop: Loop, transport: Transport, intake: Intake, on_found: Callable[[], None]) -> None:
         self.position: object = "end"  # of the request that is being read
         self.may_read_on = True  # whether what stands behind the position may be read while later acts run
+        self.is_awaited = False  # an act waits until the request was read to there
+        self.has_reached = False  # whether the last position was reached, not only the end of the request before it
         self._loop = loop
         self._transport = transport
         self._intake = intake
         self._on_found = on_found  # the position turned out to be here: nothing is taken, so nobody else tells
+        self._is_gauging = False
         self._pace: tuple[int, int] | None = None
         self._has_more = False  # whether something stood behind what was taken last
         self._found: tuple[object, int] | None = None  # a position that looking ahead has found, and behind how much
-        transport.gauge_reads(self._room)
+
+    def begin_gauging(self) -> None:
+        """Look before reading from now on."""
+        if not self._is_gauging:
+            self._is_gauging = True
+            self._transport.gauge_reads(self._room)
 
     def _room(self, data: bytes) -> int:
         intake = self._intake
@@ -60,12 +70,27 @@ class Brake:
         if is_there and record is not None:
             self._found = (self.position, record.raw_size + size)
         if not size:
-            self._loop.call_soon(partial(self._on_found, self))
+            self._loop.call_soon(self._on_found)
         return size if self._pace is None else min(size, self._pace[0])
+
+    def read_to(self, record: RequestRecord, position: object, *, read_on: bool) -> bool:
+        """Have a request read up to a position; return whether it is there, or has ended, else it is awaited."""
+        if self._is_gauging:
+            self.position = "end" if read_on else position
+            self.may_read_on = read_on
+            if self.is_at_position(record) and not read_on:
+                self.has_reached = True
+                self._transport.pause_reading()
+                return True
+        self._transport.resume_reading()
+        self.is_awaited = record.complete is None
+        self.has_reached = not self.is_awaited and self.is_at_position(record)
+        return not self.is_awaited
 
     def set_pace(self, pace: tuple[int, int] | None) -> None:
         """Take so many bytes at once, then pause for so many nanoseconds; None: no pauses."""
-        self._pace = pace
+        if self._is_gauging:
+            self._pace = pace
 
     def let_go(self) -> None:
         """Read freely again, as far as it goes."""

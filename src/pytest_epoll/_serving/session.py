@@ -45,13 +45,12 @@ class Session:
         "_has_parted",
         "_intake",
         "_is_answering",
-        "_is_awaiting_request",
         "_is_free",
+        "_is_gauging",
         "_on_end",
         "_queue",
         "_requests",
         "_settled",
-        "has_reached",
         "record",
         "sink",
         "transport",
@@ -69,11 +68,10 @@ class Session:
         self._is_free = True  # nothing is being read, answered or sent, and the client may still ask
         self._is_answering = False
         self._has_parted = False  # an answer has ended with a goodbye of ours
-        self._is_awaiting_request = False  # the channel's act waits for the end of the request
         self._queue: list[Exchange] = []  # in order of arrival, not yet answered; an empty deque takes 700 bytes
+        self._is_gauging = False  # a fault acts on reading: looked before anything is read
         self._intake: Intake | None = None  # made for the first request that the fast path does not answer
-        self._brake: Brake | None = None  # made while a fault acts on reading
-        self.has_reached = False  # whether the last position was reached, not only the end of the request before it
+        self._brake: Brake  # made with it
         self._channel: Channel | None = None  # made for the first answer that takes more than one send
         self._cork: Cork | None = None  # likewise: answers that leave together at the end of a read
 
@@ -112,7 +110,7 @@ class Session:
                     self._is_free = False
                     settled.finish_sending(self._context.journal, self.transport, fact)
                 return
-            if self._brake is None:
+            if not self._is_gauging:
                 context = self._context
                 answers = settled.find_settled(context.router, context.reading, data)
                 if answers:
@@ -176,9 +174,9 @@ class Session:
         """Say goodbye now, whatever is under way: "fin" and drain, or "rst"."""
         if not self.can_part(how):
             return
-        self._is_free = self._is_awaiting_request = False
-        self._has_parted = True
+        self._is_free, self._has_parted = False, True
         if self._intake is not None:
+            self._brake.is_awaited = False
             self._intake.close(clock.now_ns(), "the test closed the connection")
         self._give_up()
         if how == "rst":
@@ -191,7 +189,7 @@ class Session:
         """The connection has ended."""
         self._is_free = False
         if self._intake is not None and self._intake.current is not None:
-            self._is_awaiting_request, self._has_parted = False, True
+            self._brake.is_awaited, self._has_parted = False, True
             self._intake.close(clock.now_ns(), "the server broke the connection off")
         self._context.journal.connection_ended(self.record.index)
         self._on_end(self.record.index)
@@ -207,31 +205,39 @@ class Session:
     def _take(self, data: bytes) -> None:
         """Take bytes apart; what can be answered at once leaves together."""
         self._is_free = False
-        intake = self._intake = self._intake or Intake(self._context, self.transport, self)
+        intake = self._intake or self._begin_intake()
         cork = self._cork_for_answers()
         cork.put_in()
         intake.take(data, clock.now_ns())
         cork.pull()
-        if self._brake is not None:
-            self._look_at_position(self._brake)
+        if self._is_gauging:
+            self._look_at_position()
         self._rest()
+
+    def _begin_intake(self) -> Intake:
+        intake = self._intake = Intake(self._context, self.transport, self)
+        self._brake = Brake(self._context.loop, self.transport, intake, self._look_at_position)
+        return intake
 
     def begin_gauging(self) -> None:
         """Look before reading from now on: a fault that acts on reading is registered."""
-        if self._brake is None:
-            self._intake = self._intake or Intake(self._context, self.transport, self)
-            self._brake = Brake(self._context.loop, self.transport, self._intake, self._look_at_position)
+        if not self._is_gauging:
+            self._is_gauging = True
+            if self._intake is None:
+                self._begin_intake()
+            self._brake.begin_gauging()
 
-    def _look_at_position(self, brake: Brake) -> None:
+    def _look_at_position(self) -> None:
         """Go on with the stream if the request has now been read as far as it asked."""
-        if self._is_awaiting_request and self._queue and brake.is_at_position(self._queue[0].record):
+        brake = self._brake
+        if brake.is_awaited and self._queue and brake.is_at_position(self._queue[0].record):
             self.transport.pause_reading()
             self._go_on_reading(has_reached=True)
-        if self._is_awaiting_request:
+        if brake.is_awaited:
             brake.rest()
 
     def _go_on_reading(self, *, has_reached: bool) -> None:
-        self._is_awaiting_request, self.has_reached = False, has_reached
+        self._brake.is_awaited, self._brake.has_reached = False, has_reached
         assert self._channel is not None
         self._channel.resume()
 
@@ -239,7 +245,7 @@ class Session:
         """A request's head has come, its body has not."""
         if self._context.router.has_unrecorded:
             exchange.record.keeps_body = chooser.records_body(self._context, exchange)
-        if self._brake is not None:
+        if self._is_gauging:
             exchange.early = chooser.choose_early(self._context, exchange)
             self._brake.position = "end" if exchange.early is None else "head"
         self._queue.append(exchange)
@@ -247,13 +253,14 @@ class Session:
 
     def request_ended(self, exchange: Exchange) -> None:
         """A request has been read to its end, or will not be."""
-        if self._is_awaiting_request and self._queue[0] is exchange:
+        brake = self._brake
+        if brake.is_awaited and self._queue[0] is exchange:
             if exchange.early is None or exchange.refusal is None:
-                if self._brake is not None and not self._brake.may_read_on:
+                if not brake.may_read_on:
                     self.transport.pause_reading()
-                self._go_on_reading(has_reached=self._brake is None or self._brake.is_at_position(exchange.record))
+                self._go_on_reading(has_reached=brake.is_at_position(exchange.record))
                 return
-            exchange.early, self._is_awaiting_request = None, False  # malformed behind its head: that is answered now
+            exchange.early, brake.is_awaited = None, False  # malformed behind its head: that is answered now
             self._give_up_answer()
         if not (self._queue and self._queue[-1] is exchange):
             self._queue.append(exchange)
@@ -264,13 +271,13 @@ class Session:
         self._is_free = False
         if self._intake is None or not self._intake.is_open:
             return
-        self._is_awaiting_request, was_awaiting = False, self._is_awaiting_request
+        was_awaited, self._brake.is_awaited = self._brake.is_awaited, False
         self._is_answering = True  # whatever is told of now is not to be answered
         exchange = self._intake.break_off(clock.now_ns(), reason)
         self._is_answering = False
         if exchange is not None:
             self._queue.remove(exchange)
-            if was_awaiting:
+            if was_awaited:
                 self._give_up_answer()
 
     def _give_up(self) -> None:
@@ -306,7 +313,7 @@ class Session:
         """Whether nothing holds reading back: no stall, no wait, no position, no pace."""
         if self._channel is not None and self._channel.leaves_unread:
             return False
-        return self._brake is None or self._brake.is_loose(within_request=bool(self._queue))
+        return self._intake is None or self._brake.is_loose(within_request=bool(self._queue))
 
     # -- answering --
 
@@ -361,17 +368,12 @@ class Session:
 
     def read_to(self, position: object, *, read_on: bool) -> bool:
         """Have the current request read up to a position; without one reading goes on by itself."""
-        record = self._queue[0].record
-        if self._brake is not None:
-            self._brake.position = "end" if read_on else position
-            self._brake.may_read_on = read_on
-            self.has_reached = self._brake.is_at_position(record)
-            if self.has_reached and not read_on:
-                self.transport.pause_reading()
-                return True
-        self.transport.resume_reading()
-        self._is_awaiting_request = record.complete is None
-        return not self._is_awaiting_request
+        return self._brake.read_to(self._queue[0].record, position, read_on=read_on)
+
+    @property
+    def has_reached(self) -> bool:
+        """Whether the last position was reached, not only the end of the request before it."""
+        return self._brake.has_reached
 
     @property
     def has_read_ahead(self) -> bool:
@@ -381,13 +383,12 @@ class Session:
 
     def set_pace(self, pace: tuple[int, int] | None) -> None:
         """Read so many bytes at once, with a pause behind them."""
-        if self._brake is not None:
-            self._brake.set_pace(pace)
+        self._brake.set_pace(pace)
 
     def send_continue(self, unless_at: tuple[object, ...]) -> None:
         """Send `100 Continue` if the client still waits for it, and the body is wanted."""
         record = self._queue[0].record
-        if self._brake is not None and not self._brake.wants_body(record, unless_at):
+        if not self._brake.wants_body(record, unless_at):
             return
         if record.head is not None and record.head.expects_continue and record.body_started_ns is None:
             record.continued_ns = clock.now_ns()
@@ -399,15 +400,14 @@ class Session:
 
     def begin_drain(self) -> None:
         """From now on discard what the client sends."""
-        intake = self._intake = self._intake or Intake(self._context, self.transport, self)  # nothing may have come yet
+        intake = self._intake or self._begin_intake()  # nothing may have come yet
         intake.close(clock.now_ns(), "the answer did not wait for the rest of it")
-        if self._brake is not None:
-            self._brake.let_go()
+        self._brake.let_go()
         self.transport.resume_reading()
 
     def stream_ended(self, *, is_free: bool) -> None:
         """The current exchange is over; behind a goodbye nothing is answered any more."""
-        if self._brake is not None:
+        if self._intake is not None:
             self._brake.let_go()
         if not is_free:
             self._has_parted = True
