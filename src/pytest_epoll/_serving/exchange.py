@@ -114,13 +114,6 @@ PREVIEW = 256
 """Bytes of a segment that its fact keeps: enough for a line of the timeline; the rest is in the record's window."""
 
 
-def request_acts(answer: Callable[[], Acts]) -> Acts:
-    """Return what happens to a request whose head has come, but not its body: read it, then choose the answer."""
-    yield SendContinue()
-    yield ReadTo("end")
-    yield from answer()
-
-
 class Performance:
     """A reply that takes more than one send: what it does on the wire, step by step."""
 

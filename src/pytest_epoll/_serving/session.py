@@ -11,16 +11,15 @@ Loop thread only. HTTP's words (names of headers, codings) belong in `_wire`, no
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core import clock, limits, timeline
 from pytest_epoll._core.acts import Drain, ShutdownWrite
 from pytest_epoll._eventloop.channel import Channel
 from pytest_epoll._serving import chooser, settled
+from pytest_epoll._serving.answers import answer_to
 from pytest_epoll._serving.brake import Brake
 from pytest_epoll._serving.cork import Cork
-from pytest_epoll._serving.exchange import Exchange, Performance, request_acts
 from pytest_epoll._serving.intake import Intake
 from pytest_epoll._wire import http1_writer
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from pytest_epoll._core.acts import Acts
     from pytest_epoll._eventloop.transport import Transport
     from pytest_epoll._serving.context import Context
-    from pytest_epoll._serving.replies import Reply
+    from pytest_epoll._serving.exchange import Exchange
 
 
 class Session:
@@ -324,28 +323,16 @@ class Session:
         self._is_answering = True
         while self._queue and not self.transport.has_unsent and not self._is_performing():
             exchange = self._queue[0]
-            if exchange.early is not None:
-                self._perform(exchange, self._performance(exchange, exchange.early))
-                continue
-            if exchange.record.complete is None and not chooser.must_be_refused(self._context, exchange):
-                self._perform(exchange, request_acts(partial(self._performance, exchange)))
-                continue
-            reply = chooser.choose(self._context, exchange)
-            image, closes = reply.encoded(exchange.record.head) if reply.is_plain else (None, True)
-            if image is not None and not closes:
+            image, stream = answer_to(self._context, exchange)
+            if image is not None:
                 del self._queue[0]
                 self._cork_for_answers().send(exchange, image)
-            else:
-                self._perform(exchange, self._performance(exchange, reply))
+            elif stream is not None:
+                self._perform(exchange, stream)
         self._is_answering = False
 
     def _is_performing(self) -> bool:
         return self._channel is not None and self._channel.is_busy
-
-    def _performance(self, exchange: Exchange, reply: Reply | None = None) -> Acts:
-        context = self._context
-        reply = reply or chooser.choose(context, exchange)
-        return Performance(exchange, reply, context).acts()
 
     # -- what the channel asks --
 
