@@ -179,15 +179,17 @@ class Route:
             "location": caller(),
         }
         entries = [as_reply(given, **how) for given in replies]
-        if any(entry.is_early for entry in entries):
-            self._prepare_early(entries)
+        if any(entry.is_gauged for entry in entries):
+            self._prepare_reading(entries)
         for entry in entries:
             self._server._router.add_reply(self._entry, entry)  # noqa: SLF001 - one class in two files
         return self
 
-    def _prepare_early(self, entries: list[Reply]) -> None:
-        """Have every connection look before it reads, before a fault that acts on reading goes live."""
-        if self._entry.body_checks:
+    def _prepare_reading(self, entries: list[Reply]) -> None:
+        """Have every connection look before it reads, before a fault goes live that wants something unread."""
+        router = self._server._router  # noqa: SLF001 - one class in two files
+        is_early = any(entry.is_early for entry in entries)
+        if is_early and self._entry.body_checks:
             fault = next(fault for entry in entries for fault in entry.faults if acts_on_reading(fault))
             names = " and ".join(f"{check.name}=" for check in self._entry.body_checks)
             message = (
@@ -195,11 +197,11 @@ class Route:
                 "read.\n  Match on path, query or headers, or use after= to act on the reply."
             )
             raise UsageError(message)
-        server = self._server
-        server._router.has_early = True  # noqa: SLF001 - one class in two files
-        engine = server._barrier.engine  # noqa: SLF001
-        if engine is not None:
-            server._barrier.call(engine.begin_gauging)  # noqa: SLF001
+        router.has_early = router.has_early or is_early
+        router.is_gauging = True
+        barrier = self._server._barrier  # noqa: SLF001
+        if barrier.engine is not None:
+            barrier.call(barrier.engine.begin_gauging)
 
     def handler(self, function: H) -> H:
         """Append a function as a reply and return it, so that it can be used as a decorator.

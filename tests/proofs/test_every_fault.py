@@ -24,6 +24,9 @@ ON_THE_REPLY = {
     faults.Reset(after=faults.half_of("body")): (HUNDRED[:90], "rst"),
     faults.Reset(after="end"): (HUNDRED, "rst"),
     faults.HalfClose(): (HUNDRED, "fin"),
+    faults.CloseIdle(): (HUNDRED, "fin"),
+    faults.CloseIdle(0.001): (HUNDRED, "fin"),
+    faults.CloseIdle(0.001, how="rst"): (HUNDRED, "rst"),
     faults.HalfClose(after=faults.content(7)): (HUNDRED[:47], "fin"),
 }
 """What the client reads, and how its stream ends."""
@@ -72,6 +75,24 @@ def test_a_reply_that_goes_on_is_whole_and_the_connection_is_free(server, place,
                 client.send(GET)
                 answers.append(client.recv_exactly(140))
             return [HUNDRED, HUNDRED], answers
+
+    prove(scene, share=5)
+
+    assert [] == server.findings()
+
+
+@pytest.mark.parametrize(("how", "recorded"), [("fin", 2), ("rst", 1)])
+def test_a_connection_that_is_used_again_ends_there(server, place, prove, how, recorded):
+    server.get("/x").respond(content=b"x" * 100, fault=faults.CloseOnReuse(how))
+
+    def scene(_):
+        before = len(server.requests)
+        with place.connect(server.address) as client:
+            client.send(GET)
+            first = client.recv_exactly(140)
+            client.send(GET)
+            end = client.read_to_end()
+            return (HUNDRED, (b"", how), recorded), (first, end, len(server.requests) - before)
 
     prove(scene, share=5)
 

@@ -16,7 +16,7 @@ pull back: a reply of a gigabyte is never there at once, and what follows a wait
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 if TYPE_CHECKING:
@@ -36,18 +36,33 @@ class Gate(Protocol):
         ...
 
 
+class Outcome:
+    """How an act has ended, for the fault that decides by it what follows; written before the next act is pulled.
+
+    Where there is no connection, in a dry run or a test of acts, it stays what it was made with.
+    """
+
+    __slots__ = ("holds", "is_over")
+
+    def __init__(self, *, holds: bool = True, is_over: bool = False) -> None:
+        self.holds = holds  # whether it was as the act has asked
+        self.is_over = is_over  # whether the request has ended, whole or not
+
+
 @dataclass(frozen=True, slots=True)
 class ReadTo:
     """Read the request up to a position.
 
     With `read_on` what follows may be read as well, while later acts run; without it not a byte beyond the position
-    is taken, and nothing more is read until the next `ReadTo`. If the position is reached, `instead` is what happens
-    in place of the rest of the stream; if the request ends before, the stream goes on.
+    is taken, and nothing more is read until an act says so. If the position is reached, `instead` is what happens
+    in place of the rest of the stream; if the request ends before, the stream goes on. The `outcome` holds if the
+    position was reached.
     """
 
     position: object = "end"
     read_on: bool = True
     instead: tuple[Act, ...] | None = None
+    outcome: Outcome | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +85,7 @@ class SetOption:
     """Change how the connection is read from now on.
 
     "pace": `(bytes, nanoseconds)`, so many at once and then a pause; None: as fast as it comes. "receive_buffer": bytes
-    of SO_RCVBUF (socket(7)).
+    of SO_RCVBUF (socket(7)). "read_on": True, what is left of the request may be read while later acts run.
     """
 
     name: str
@@ -86,10 +101,13 @@ class Stall:
 class SendContinue:
     """Send `100 Continue`, if the client asked for it and has not begun its body.
 
-    Not if one of the positions `unless_at` lies in the head or right behind it: then the body is not wanted.
+    Not if one of the positions `unless_at` lies in the head or right behind it: then the body is not wanted. The
+    `outcome` holds if it was due; one that `is_withheld` is not sent even then.
     """
 
     unless_at: tuple[object, ...] = ()
+    is_withheld: bool = False
+    outcome: Outcome | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +160,11 @@ class SendRst:
 
 
 @dataclass(frozen=True, slots=True)
+class Close:
+    """Release the descriptor without reading what is there: RST if anything is unread, else FIN, as close(2) would."""
+
+
+@dataclass(frozen=True, slots=True)
 class Drain:
     """Read and discard until the client has closed, too, then release the descriptor."""
 
@@ -171,7 +194,13 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class NextRequest:
-    """The exchange is over and the connection is free for the next one."""
+    """The exchange is over and the connection is free for the next one.
+
+    With `then` the next request is not answered: it is read whole (of one that waits for `100 Continue` the head), and
+    this happens.
+    """
+
+    then: tuple[Act, ...] | None = None
 
 
 Act: TypeAlias = (
@@ -187,6 +216,7 @@ Act: TypeAlias = (
     | WaitPeerRead
     | ShutdownWrite
     | SendRst
+    | Close
     | Drain
     | Note
     | Fired
@@ -199,6 +229,7 @@ Acts: TypeAlias = Iterator[Act]
 _BRANCHES: Final[dict[type, tuple[str, ...]]] = {
     ReadTo: ("instead",),
     WaitReadable: ("on_bytes", "on_eof", "on_silence"),
+    NextRequest: ("then",),
 }
 """Where an act says what may happen in place of the rest of the stream."""
 

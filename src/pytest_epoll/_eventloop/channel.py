@@ -11,7 +11,7 @@ Loop thread only.
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_epoll._core import acts, clock, timeline
 from pytest_epoll._core.limits import DRAIN_SECONDS
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from pytest_epoll._core.acts import Acts
     from pytest_epoll._core.timeline import Fact
+    from pytest_epoll._eventloop.conversation import Conversation
     from pytest_epoll._eventloop.loop import Loop
     from pytest_epoll._eventloop.pieces import Sink
     from pytest_epoll._eventloop.probes import PeerProbe
@@ -34,47 +35,6 @@ _NO_RST = "a Unix domain socket has none, the connection was closed"
 _NO_BUFFER = "a Unix domain socket has none, only the client's send buffer counts"
 
 
-class Conversation(Protocol):
-    """What a channel needs of the protocol above it."""
-
-    @property
-    def sink(self) -> Sink:
-        """Who counts what the channel sends."""
-        ...
-
-    def read_to(self, position: object, *, read_on: bool) -> bool:
-        """Read the request up to a position; False: not there yet, `Channel.resume` will be called."""
-        ...
-
-    @property
-    def has_reached(self) -> bool:
-        """Whether the last position was reached, not only the end of the request before it."""
-        ...
-
-    @property
-    def has_read_ahead(self) -> bool:
-        """Whether bytes were read that stand behind what the acts have asked for."""
-        ...
-
-    def set_pace(self, pace: tuple[int, int] | None) -> None:
-        """Read so many bytes at once, with a pause of so many nanoseconds behind them."""
-
-    def send_continue(self, unless_at: tuple[object, ...]) -> None:
-        """Send `100 Continue` if it is wanted, and none of these positions has been reached."""
-
-    def note_sent(self, views: list[memoryview]) -> None:
-        """Count bytes of an interim response; see `Sink`."""
-
-    def goodbye_noticed(self) -> None:
-        """The client has sent FIN, and the stream has come to a stall."""
-
-    def begin_drain(self) -> None:
-        """From now on discard what the client sends."""
-
-    def stream_ended(self, *, is_free: bool) -> None:
-        """The stream is over; `is_free`: the connection may go on with the next request."""
-
-
 class Channel:
     """Carries out one stream of acts at a time."""
 
@@ -82,12 +42,12 @@ class Channel:
         "_acts",
         "_conversation",
         "_exchange",
-        "_instead",
         "_is_draining",
         "_is_peeking",
         "_loop",
         "_probe",
         "_question",
+        "_reading",
         "_ticket",
         "_timer",
         "_transport",
@@ -109,7 +69,7 @@ class Channel:
         self._exchange = timeline.NO_EXCHANGE
         self._timer: Timer | None = None
         self._is_draining = False
-        self._instead: tuple[acts.Act, ...] | None = None  # what a position that is being read to stands for
+        self._reading: acts.ReadTo | None = None  # whose position is being read to
         self.is_stalled = False  # it will do nothing more on this connection
         self.leaves_unread = False  # whatever comes is left in the kernel's buffers, until an act reads again
         self._is_peeking = False  # it waits for the client to send something
@@ -135,7 +95,7 @@ class Channel:
         """Go on: what the current act waited for is there."""
         self._ticket += 1
         self._is_peeking = False
-        self._take_branch()
+        self._end_reading()
         while self._acts is not None:
             act = next(self._acts, None)
             if act is None:
@@ -169,17 +129,21 @@ class Channel:
 
     def _read_to(self, act: acts.ReadTo) -> bool:
         self.leaves_unread = False
-        self._instead = act.instead
+        self._reading = act
         is_there = self._conversation.read_to(act.position, read_on=act.read_on)
         if is_there:
-            self._take_branch()
+            self._end_reading()
         return is_there
 
-    def _take_branch(self) -> None:
-        """Go on with what happens instead, if the position that it stands for was reached."""
-        instead, self._instead = self._instead, None
-        if instead is not None and self._conversation.has_reached:
-            self._branch_to(instead)
+    def _end_reading(self) -> None:
+        """Go on with what happens instead, if the position that was read to was reached."""
+        act, self._reading = self._reading, None
+        if act is None:
+            return
+        if act.outcome is not None:
+            act.outcome.holds, act.outcome.is_over = self._conversation.has_reached, self._conversation.is_over
+        if act.instead is not None and self._conversation.has_reached:
+            self._branch_to(act.instead)
 
     def _branch_to(self, branch: tuple[acts.Act, ...] | None) -> None:
         """Go on with this in place of the rest of the stream; None: with the rest."""
@@ -215,6 +179,9 @@ class Channel:
     def _set_option(self, act: acts.SetOption) -> bool:
         if act.name == "pace":
             self._conversation.set_pace(act.value)  # type: ignore[arg-type]  # the fault has made it
+        elif act.name == "read_on":
+            self.leaves_unread = False
+            self._conversation.read_on()
         elif is_unix(self._transport.sock):
             self._note(timeline.UNOBSERVED, detail=f"receive-buffer: {_NO_BUFFER}")
         else:
@@ -231,7 +198,10 @@ class Channel:
         return False
 
     def _send_continue(self, act: acts.SendContinue) -> bool:
-        self._conversation.send_continue(act.unless_at)
+        if act.outcome is not None:
+            act.outcome.holds = self._conversation.wants_continue(act.unless_at)
+        if not act.is_withheld:
+            self._conversation.send_continue(act.unless_at)
         return True
 
     def _send(self, act: acts.Send) -> bool:
@@ -342,6 +312,10 @@ class Channel:
         self._transport.abandon()
         return True
 
+    def _close(self, _act: acts.Close) -> bool:
+        self._transport.close()
+        return True
+
     def _drain(self, _act: acts.Drain) -> bool:
         """Wait for the client's FIN; the conversation discards what comes before it."""
         if self._transport.has_eof or not self._transport.is_open:
@@ -379,7 +353,9 @@ class Channel:
         act.when_ready(on_ready)
         return False
 
-    def _next_request(self, _act: acts.NextRequest) -> bool:
+    def _next_request(self, act: acts.NextRequest) -> bool:
+        if act.then is not None:
+            self._conversation.preempt_next(act.then)
         self._end(is_free=True)
         return False
 
@@ -396,6 +372,7 @@ class Channel:
         acts.WaitPeerRead: _wait_peer_read,
         acts.ShutdownWrite: _shutdown_write,
         acts.SendRst: _send_rst,
+        acts.Close: _close,
         acts.Drain: _drain,
         acts.Note: _take_note,
         acts.Pending: _pending,

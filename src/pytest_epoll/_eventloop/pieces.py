@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
+
+IOV_MAX: Final = 512
+"""Pieces of one sendmsg(2); the kernel takes up to 1024 (UIO_MAXIOV)."""
 
 
 class Sink(Protocol):

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 from pytest_epoll._core import clock, limits, timeline
 from pytest_epoll._eventloop import probes, receive_queue
 from pytest_epoll._eventloop.gauged_reads import GaugedReads
-from pytest_epoll._eventloop.pieces import Piece, tell_sinks
+from pytest_epoll._eventloop.pieces import IOV_MAX, Piece, tell_sinks
 from pytest_epoll._eventloop.poller import ERR, HUP, IN, OUT, RDHUP
 
 if TYPE_CHECKING:
@@ -49,9 +49,6 @@ _PLAIN_RST = frozenset((errno.ECONNRESET, errno.EPIPE))
 """What an RST is called: EPIPE if the client's FIN came before it (tcp(7))."""
 
 _UNSEEN_GOODBYE = f"{timeline.FIN_RECEIVED}: select(2) shows neither FIN nor RST while reading is paused"
-
-_IOV_MAX = 512
-"""Pieces of one sendmsg(2); the kernel takes up to 1024 (UIO_MAXIOV)."""
 
 
 class Transport:
@@ -310,7 +307,7 @@ class Transport:
     def _send_pieces(self, pieces: list[Piece]) -> list[Piece]:
         """Send until the kernel takes no more, tell the sinks, and return what is left (nothing, if sending failed)."""
         while pieces:
-            batch = pieces[:_IOV_MAX]
+            batch = pieces[:IOV_MAX]
             try:
                 views = [view for view, _ in batch]
                 size = self._send(views[0]) if len(views) == 1 else self.sock.sendmsg(views)
@@ -321,7 +318,7 @@ class Transport:
                 return []
             self.record.bytes_sent += size
             rest = tell_sinks(batch, size)
-            pieces = rest + pieces[_IOV_MAX:]
+            pieces = rest + pieces[IOV_MAX:]
             if rest:
                 return pieces
         return []
@@ -394,7 +391,11 @@ class Transport:
             self._note_rst_received(error)  # the client was first, and nobody has read it yet
             self.release()
             return
-        if probes.unread_bytes(self.fd):
+        self.close()
+
+    def close(self) -> None:
+        """Part, and leave what is there unread: by RST if anything is, else by FIN, as a plain close would."""
+        if self.is_open and probes.unread_bytes(self.fd):
             self._reset("bytes were unread")
         else:
             self.shut_down(goodbye=True)

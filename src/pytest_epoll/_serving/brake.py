@@ -92,6 +92,12 @@ class Brake:
         if self._is_gauging:
             self._pace = pace
 
+    def read_on(self) -> None:
+        """Have what is left of the request read, at the pace that was set."""
+        self.position = "end"
+        self.may_read_on = True
+        self._transport.resume_reading()
+
     def let_go(self) -> None:
         """Read freely again, as far as it goes."""
         self.position = "end"
@@ -108,8 +114,10 @@ class Brake:
         """Whether reading may be resumed: neither a pace nor a position holds it back."""
         return self.may_read_on and self._pace is None and not (within_request and self.position != "end")
 
-    def wants_body(self, record: RequestRecord, unless_at: tuple[object, ...]) -> bool:
-        """Whether a body is still to come, and none of the positions lies before it."""
+    def wants_continue(self, record: RequestRecord, unless_at: tuple[object, ...]) -> bool:
+        """Whether the client waits to be told to send its body, and none of the positions lies before it."""
+        if record.head is None or not record.head.expects_continue or record.body_started_ns is not None:
+            return False
         if record.complete is None and self._has_more:
             return False  # it came with its head: nobody waits
         return not any(gauge.look(self._intake.reader, record, position).is_reached for position in unless_at)

@@ -46,6 +46,8 @@ def choose_early(context: Context, exchange: Exchange) -> Reply | None:
     """Choose the answer of a request whose head has come, if it acts while the rest is read; else None."""
     record = exchange.record
     head = record.head
+    if not context.router.has_early:
+        return None
     chosen = None if head is None else _ask(context, exchange, lambda router: router.choose_early(record, head))
     if chosen is None:
         return None

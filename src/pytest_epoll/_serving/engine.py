@@ -248,7 +248,7 @@ class Engine:
         transport = Transport(self.loop, sock, record, journal.facts)
         session = Session(self._context, transport, self._sessions.pop)
         self._sessions[record.index] = session
-        if self._context.router.has_early:
+        if self._context.router.is_gauging:
             session.begin_gauging()
         try:
             transport.attach(session)

@@ -43,6 +43,7 @@ class Reply:
         "handler",
         "home",
         "is_early",
+        "is_gauged",
         "is_plain",
         "is_whole",
         "location",
@@ -77,6 +78,7 @@ class Reply:
         if handler is None:
             check_faults(response, faults)
         self.is_early = any(acts_on_reading(fault) for fault in faults)
+        self.is_gauged = self.is_early or any(getattr(fault, "leaves_unread", False) for fault in faults)
         self.is_whole = handler is None and response.score is None  # its bytes are known beforehand: one image
         self.is_plain = self.is_whole and not (faults or delay_ns or gate is not None or response.informational)
         self._images: dict[Asker, tuple[Image, bool]] = {}

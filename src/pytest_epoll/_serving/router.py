@@ -60,6 +60,7 @@ class Router:
         self.settled: dict[bytes, Answer] = {}
         self.has_unrecorded = False  # whether any route says record_body=False
         self.has_early = False  # whether any reply acts while the request is read
+        self.is_gauging = False  # whether any reply wants that it is looked before anything is read
         self.may_settle = True  # False: somebody wants to be told of every request
         self.view = view
         self.asked: RouteEntry | None = None  # whose criteria were looked at last; loop thread only
@@ -104,7 +105,7 @@ class Router:
         with self._lock:
             self.forget_calls()
             self.routes.clear()
-            self.has_unrecorded = self.has_early = False
+            self.has_unrecorded = self.has_early = self.is_gauging = False
             self._exact, self._by_segment, self._general, self._alike = {}, {}, (), {}
             self._unsettle()
 

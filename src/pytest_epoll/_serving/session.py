@@ -26,7 +26,7 @@ from pytest_epoll._wire import http1_writer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_epoll._core.acts import Acts
+    from pytest_epoll._core.acts import Act, Acts
     from pytest_epoll._eventloop.transport import Transport
     from pytest_epoll._serving.context import Context
     from pytest_epoll._serving.exchange import Exchange
@@ -47,6 +47,7 @@ class Session:
         "_is_free",
         "_is_gauging",
         "_on_end",
+        "_preemption",
         "_queue",
         "_requests",
         "_settled",
@@ -71,6 +72,7 @@ class Session:
         self._is_gauging = False  # a fault acts on reading: looked before anything is read
         self._intake: Intake | None = None  # made for the first request that the fast path does not answer
         self._brake: Brake  # made with it
+        self._preemption: tuple[Act, ...] | None = None  # what happens in place of the next answer
         self._channel: Channel | None = None  # made for the first answer that takes more than one send
         self._cork: Cork | None = None  # likewise: answers that leave together at the end of a read
 
@@ -159,11 +161,10 @@ class Session:
     @property
     def is_idle(self) -> bool:
         """Whether no exchange is in progress; what is only drained is none."""
-        is_reading = self._intake is not None and self._intake.current is not None
-        if self._channel is not None and self._channel.is_resting:
+        if self._has_parted or (self._channel is not None and self._channel.is_resting):
             return True
-        is_busy = self._is_performing() and not self._has_parted
-        return not (self._queue or is_reading or is_busy or self.transport.has_unsent)
+        is_reading = self._intake is not None and self._intake.current is not None
+        return not (self._queue or is_reading or self._is_performing() or self.transport.has_unsent)
 
     def can_part(self, how: str) -> bool:
         """Whether that goodbye of ours has not been said yet."""
@@ -232,7 +233,7 @@ class Session:
         if brake.is_awaited and self._queue and brake.is_at_position(self._queue[0].record):
             self.transport.pause_reading()
             self._go_on_reading(has_reached=True)
-        if brake.is_awaited:
+        if not self.is_over:
             brake.rest()
 
     def _go_on_reading(self, *, has_reached: bool) -> None:
@@ -244,7 +245,7 @@ class Session:
         """A request's head has come, its body has not."""
         if self._context.router.has_unrecorded:
             exchange.record.keeps_body = chooser.records_body(self._context, exchange)
-        if self._is_gauging:
+        if self._is_gauging and self._preemption is None:
             exchange.early = chooser.choose_early(self._context, exchange)
             self._brake.position = "end" if exchange.early is None else "head"
         self._queue.append(exchange)
@@ -254,7 +255,7 @@ class Session:
         """A request has been read to its end, or will not be."""
         brake = self._brake
         if brake.is_awaited and self._queue[0] is exchange:
-            if exchange.early is None or exchange.refusal is None:
+            if exchange.early is None or exchange.refusal is None or exchange.record.sent.size:
                 if not brake.may_read_on:
                     self.transport.pause_reading()
                 self._go_on_reading(has_reached=brake.is_at_position(exchange.record))
@@ -274,10 +275,11 @@ class Session:
         self._is_answering = True  # whatever is told of now is not to be answered
         exchange = self._intake.break_off(clock.now_ns(), reason)
         self._is_answering = False
-        if exchange is not None:
-            self._queue.remove(exchange)
-            if was_awaited:
-                self._give_up_answer()
+        if exchange is None or (exchange is self._queue[0] and self._is_performing() and not was_awaited):
+            return  # an answer that did not wait for all of the request is still sent
+        self._queue.remove(exchange)
+        if was_awaited:
+            self._give_up_answer()
 
     def _give_up(self) -> None:
         self._queue.clear()
@@ -306,7 +308,8 @@ class Session:
             transport.shut_down(goodbye=True)
             transport.release()
         else:
-            self._is_free = intake is None or (intake.is_open and intake.current is None)
+            is_between = intake is None or (intake.is_open and intake.current is None)
+            self._is_free = is_between and self._preemption is None
 
     def _may_read(self) -> bool:
         """Whether nothing holds reading back: no stall, no wait, no position, no pace."""
@@ -323,7 +326,8 @@ class Session:
         self._is_answering = True
         while self._queue and not self.transport.has_unsent and not self._is_performing():
             exchange = self._queue[0]
-            image, stream = answer_to(self._context, exchange)
+            preemption, self._preemption = self._preemption, None
+            image, stream = answer_to(self._context, exchange, preemption)
             if image is not None:
                 del self._queue[0]
                 self._cork_for_answers().send(exchange, image)
@@ -363,6 +367,19 @@ class Session:
         return self._brake.has_reached
 
     @property
+    def is_over(self) -> bool:
+        """Whether the current request has ended; also if there is none."""
+        return not self._queue or self._queue[0].record.complete is not None
+
+    def read_on(self) -> None:
+        """Have what is left of the current request read while later acts run."""
+        self._brake.read_on()
+
+    def preempt_next(self, then: tuple[Act, ...]) -> None:
+        """Have this happen once the next request was read, in place of its answer."""
+        self._preemption = then
+
+    @property
     def has_read_ahead(self) -> bool:
         """Whether bytes were read that stand behind the current request."""
         intake = self._intake
@@ -374,12 +391,13 @@ class Session:
 
     def send_continue(self, unless_at: tuple[object, ...]) -> None:
         """Send `100 Continue` if the client still waits for it, and the body is wanted."""
-        record = self._queue[0].record
-        if not self._brake.wants_body(record, unless_at):
-            return
-        if record.head is not None and record.head.expects_continue and record.body_started_ns is None:
-            record.continued_ns = clock.now_ns()
+        if self.wants_continue(unless_at):
+            self._queue[0].record.continued_ns = clock.now_ns()
             self.transport.send([(memoryview(http1_writer.CONTINUE), self)])
+
+    def wants_continue(self, unless_at: tuple[object, ...]) -> bool:
+        """Whether the client still waits for `100 Continue`, and the body is wanted."""
+        return self._brake.wants_continue(self._queue[0].record, unless_at)
 
     def note_sent(self, views: list[memoryview]) -> None:
         """Note an interim response, which belongs to no answer's bytes."""
@@ -387,6 +405,8 @@ class Session:
 
     def begin_drain(self) -> None:
         """From now on discard what the client sends."""
+        self._has_parted = True
+        self._queue.clear()
         intake = self._intake or self._begin_intake()  # nothing may have come yet
         intake.close(clock.now_ns(), "the answer did not wait for the rest of it")
         self._brake.let_go()

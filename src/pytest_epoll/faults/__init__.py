@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pytest_epoll.faults._fault import Fault
 from pytest_epoll.faults._positions import before, body, chunk, content, event, half_of, header, interim
+from pytest_epoll.faults.close_idle import CloseIdle
+from pytest_epoll.faults.close_on_reuse import CloseOnReuse
 from pytest_epoll.faults.delay import Delay
 from pytest_epoll.faults.half_close import HalfClose
 from pytest_epoll.faults.hang_up import HangUp
@@ -20,6 +22,8 @@ from pytest_epoll.faults.stop_reading import StopReading
 from pytest_epoll.faults.wait import Wait
 
 __all__ = (
+    "CloseIdle",
+    "CloseOnReuse",
     "Delay",
     "Fault",
     "HalfClose",

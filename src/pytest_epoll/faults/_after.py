@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from pytest_epoll._core.acts import ReadTo, SendContinue, SetOption
@@ -90,7 +91,7 @@ def while_reading(acts: Acts, position: Position, then: tuple[Act, ...]) -> Acts
     """Do something at a place of the request, in place of all that follows; not one byte beyond it is taken."""
     for act in acts:
         if isinstance(act, SendContinue):
-            yield SendContinue((*act.unless_at, position))
+            yield replace(act, unless_at=(*act.unless_at, position))
         elif isinstance(act, ReadTo) and act.position == "end":
             if looks_ahead(position):
                 yield SetOption("receive_buffer", ROOM_TO_LOOK)

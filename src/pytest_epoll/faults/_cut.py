@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pytest_epoll._core import timeline
-from pytest_epoll._core.acts import Drain, Fired, NextRequest, Note, Send, SendRst, ShutdownWrite, WaitDelivered
+from pytest_epoll._core.acts import Close, Drain, Fired, NextRequest, Note, Send, SendRst, ShutdownWrite, WaitDelivered
 from pytest_epoll.faults._positions import Finder, Place, needs_length
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Here:
 
 HERE: Final = Here()
 
-_ENDS_REPLY = (NextRequest, ShutdownWrite, WaitDelivered, SendRst, Drain)
+_ENDS_REPLY = (NextRequest, ShutdownWrite, WaitDelivered, SendRst, Close, Drain)
 """Acts that come only when the reply is over; a wait between two pieces (`WaitPeerRead`, `Sleep`) is no end."""
 
 _MOVES_ON = (Send, *_ENDS_REPLY)

@@ -73,7 +73,7 @@ def _told(act: Act) -> Iterator[str]:
         if act.image.size:
             yield _sent(act.image)
     elif isinstance(act, acts.ReadTo) and act.instead is not None:
-        yield f"read the request up to {act.position!r} and not one byte beyond it; there"
+        yield f"read the request {_up_to(act.position)}; there"
         yield from _told_within(act.instead)
         yield "if the request is shorter"
     elif isinstance(act, acts.WaitReadable):
@@ -82,10 +82,17 @@ def _told(act: Act) -> Iterator[str]:
             yield _WHEN[name]
             yield from _told_within(branch)
         yield "else"
+    elif isinstance(act, acts.NextRequest) and act.then is not None:
+        yield "read the next request to its end, and leave it unanswered; then"
+        yield from _told_within(act.then)
     else:
         tell = _TOLD.get(type(act))
         if tell is not None:
             yield tell(act)
+
+
+def _up_to(position: object) -> str:
+    return f"up to {position!r} and not one byte beyond it"
 
 
 def _told_within(branch: Iterable[Act]) -> Iterator[str]:
@@ -100,6 +107,8 @@ def _sent(image: Image) -> str:
 
 
 def _option(act: acts.SetOption) -> str:
+    if act.name == "read_on":
+        return "read the rest of the request meanwhile"
     if act.name == "receive_buffer":
         return f"make the receive buffer {act.value} bytes"
     if act.value is None:
@@ -110,12 +119,12 @@ def _option(act: acts.SetOption) -> str:
 
 _WHEN: Final = {
     "on_bytes": "if the client sends a byte",
-    "on_eof": "if the client sends its FIN",
-    "on_silence": "if it sends nothing",
+    "on_eof": "if the client sends FIN",
+    "on_silence": "if the client sends nothing",
 }
 
 _TOLD: Final[dict[type, Any]] = {
-    acts.ReadTo: lambda _: "read the request to its end",
+    acts.ReadTo: lambda act: f"read the request {'to its end' if act.position == 'end' else _up_to(act.position)}",
     acts.SetOption: _option,
     acts.Sleep: lambda act: f"pause {act.duration_ns / 1e9:g} s",
     acts.HoldUntil: lambda act: f"wait until {act.gate.name} opens",
@@ -124,6 +133,7 @@ _TOLD: Final[dict[type, Any]] = {
     acts.Fired: lambda act: f"{act.fault!r} fires",
     acts.ShutdownWrite: lambda act: "FIN" if act.goodbye else "FIN, as a half-close",
     acts.SendRst: lambda _: "RST",
+    acts.Close: lambda _: "close, whatever is unread: RST if anything is, else FIN",
     acts.Drain: lambda _: "read and discard until the client closes",
     acts.Stall: lambda _: "do nothing more, and read nothing",
     acts.Note: lambda _: "send what the stream gives, as it comes",

@@ -2,6 +2,7 @@
 
 import socket
 from types import SimpleNamespace
+from typing import get_args
 
 import pytest
 
@@ -87,6 +88,10 @@ class FakeTransport:
         self.is_open = False
         self.log.append("rst")
 
+    def close(self):
+        self.is_open = False
+        self.log.append("close")
+
     def release(self):
         self.is_open = False
         self.log.append("release")
@@ -101,6 +106,9 @@ class FakeConversation:
         self.log = log
         self.has_read = True
         self.has_read_ahead = False
+        self.has_reached = True
+        self.is_over = False
+        self.wants = True
         self.sink = self
         self.sent = 0
 
@@ -110,6 +118,15 @@ class FakeConversation:
     def read_to(self, position, *, read_on):
         self.log.append(("read", position, read_on))
         return self.has_read
+
+    def read_on(self):
+        self.log.append("read on")
+
+    def preempt_next(self, then):
+        self.log.append(("preempt", then))
+
+    def wants_continue(self, _unless_at):
+        return self.wants
 
     def send_continue(self, unless_at):
         self.log.append("continue")
@@ -303,6 +320,63 @@ def test_a_source_that_has_nothing_yet_takes_the_stream_up_again(scene):
     ready[0]()
 
     assert ["closed", "free"] == scene.log
+
+
+# -- reading, and what has come of it --
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+@pytest.mark.parametrize("has_reached", [False, True])
+@pytest.mark.parametrize("is_over", [False, True])
+def test_the_outcome_of_reading_is_known_before_the_next_act_is_pulled(scene, is_late, has_reached, is_over):
+    seen = []
+
+    def stream():
+        outcome = acts.Outcome(holds=not has_reached, is_over=not is_over)
+        yield acts.ReadTo("head", read_on=False, outcome=outcome)
+        seen.append((outcome.holds, outcome.is_over))
+        yield acts.NextRequest()
+
+    scene.conversation.has_read = not is_late
+    scene.conversation.has_reached, scene.conversation.is_over = has_reached, is_over
+    scene.channel.perform(stream(), 0)
+    if is_late:
+        assert [] == seen
+        scene.channel.resume()
+
+    assert [(has_reached, is_over)] == seen
+
+
+@pytest.mark.parametrize(("has_reached", "end"), [(False, "free"), (True, "rst")])
+def test_instead_is_what_happens_at_a_position_that_was_reached(scene, has_reached, end):
+    scene.conversation.has_reached = has_reached
+    scene.perform(acts.ReadTo("head", instead=(acts.SendRst(),)), acts.NextRequest())
+
+    assert end in scene.log
+
+
+def test_what_is_left_of_a_request_may_be_read_from_some_act_on(scene):
+    scene.perform(acts.SetOption("read_on", value=True), acts.NextRequest())
+
+    assert ["read on", "closed", "free"] == scene.log
+
+
+@pytest.mark.parametrize(
+    ("wants", "is_withheld", "log"), [(True, False, ["continue"]), (True, True, []), (False, True, [])]
+)
+def test_a_100_that_is_withheld_says_whether_it_was_due(scene, wants, is_withheld, log):
+    outcome = acts.Outcome(holds=not wants)
+    scene.conversation.wants = wants
+    scene.perform(acts.SendContinue(is_withheld=is_withheld, outcome=outcome))
+
+    assert ([*log, "closed", "over"], wants) == (scene.log, outcome.holds)
+
+
+def test_the_next_request_may_be_preempted(scene):
+    then = (acts.SendRst(),)
+    scene.perform(acts.NextRequest(then=then))
+
+    assert [("preempt", then), "closed", "free"] == scene.log
 
 
 # -- waiting for the client --
@@ -528,6 +602,12 @@ def test_a_clients_fin_ends_nothing_but_a_drain(scene):
     assert (True, []) == (scene.channel.is_busy, scene.log)
 
 
+def test_closing_waits_for_nobody(scene):
+    scene.perform(acts.Close())
+
+    assert ["close", "closed", "over"] == scene.log
+
+
 def test_a_note_is_a_fact_of_the_exchange(scene):
     scene.perform(acts.Note("mark", "here"), acts.NextRequest())
 
@@ -535,7 +615,4 @@ def test_a_note_is_a_fact_of_the_exchange(scene):
 
 
 def test_every_act_of_the_alphabet_but_those_that_stages_take_up_is_carried_out():
-    alphabet = {value for value in vars(acts).values() if isinstance(value, type) and hasattr(value, "__slots__")}
-    alphabet = {value for value in alphabet if value.__module__ == acts.__name__ and value is not acts.Gate}
-
-    assert {acts.Fired} == alphabet - set(Channel._CARRY_OUT)
+    assert {acts.Fired} == set(get_args(acts.Act)) - set(Channel._CARRY_OUT)

@@ -442,6 +442,23 @@ def test_abandoning_while_bytes_keep_coming_says_rst(scene, monkeypatch):
     assert (b"", "rst") == read_to_end(scene.client)
 
 
+@pytest.mark.parametrize(("sent", "how"), [(b"", "fin"), (b"hello", "rst")])
+def test_closing_reads_nothing_and_what_is_unread_decides(scene, sent, how):
+    scene.client.sendall(sent)
+    scene.transport.close()
+
+    assert (("server", how), 0) == (scene.goodbye(), scene.record.bytes_received)
+    assert (b"", how) == read_to_end(scene.client)
+
+
+def test_closing_on_a_client_that_has_reset_is_recorded_as_the_clients(scene):
+    scene.client.sendall(b"hello")
+    scene.reset_client()
+    scene.transport.close()
+
+    assert (False, ("client", "rst")) == (scene.transport.is_open, scene.goodbye())
+
+
 def test_refusing_a_connection_says_why_and_resets(scene):
     scene.transport.refuse("no room")
 
@@ -454,6 +471,7 @@ def test_whatever_is_done_after_the_release_is_harmless(scene):
     scene.transport.release()
     scene.transport.reset()
     scene.transport.abandon()
+    scene.transport.close()
     scene.transport.shut_down(goodbye=True)
     scene.transport.pause_reading()
     scene.transport.resume_reading()

@@ -54,6 +54,34 @@ GATE = EpollServer().gate()
                 NEXT,
             ],
         ),
+        (
+            faults.CloseIdle(0.5),
+            [
+                READ,
+                WHOLE,
+                "read nothing for 0.5 s",
+                "if the client sends nothing",
+                "  faults.CloseIdle(seconds=0.5) fires",
+                "  FIN",
+                "  read and discard until the client closes",
+                "else",
+                NEXT,
+            ],
+        ),
+        (
+            faults.CloseOnReuse("rst"),
+            [
+                READ,
+                WHOLE,
+                "read nothing",
+                "if the client sends a byte",
+                "  faults.CloseOnReuse(how='rst') fires",
+                "  wait until the client's kernel has everything",
+                "  RST",
+                "else",
+                NEXT,
+            ],
+        ),
     ],
     ids=repr,
 )
@@ -68,6 +96,17 @@ def test_every_fault_has_a_dry_run_here():
     tried = {type(row[0]).__name__ for row in pytestmark.args[1]}
 
     assert {name for name in faults.__all__ if isinstance(getattr(faults, name), type)} - {"Fault"} == tried
+
+
+def test_a_fault_in_place_of_the_next_answer_is_told():
+    assert [
+        READ,
+        WHOLE,
+        "read the next request to its end, and leave it unanswered; then",
+        "  faults.CloseOnReuse() fires",
+        "  FIN",
+        "  read and discard until the client closes",
+    ] == faults.CloseOnReuse().explain(HELLO)
 
 
 def test_one_that_does_not_fire_says_so():
