@@ -221,11 +221,10 @@ class Session:
 
     def begin_gauging(self) -> None:
         """Look before reading from now on: a fault that acts on reading is registered."""
-        if not self._is_gauging:
-            self._is_gauging = True
-            if self._intake is None:
-                self._begin_intake()
-            self._brake.begin_gauging()
+        self._is_gauging = True
+        if self._intake is None:
+            self._begin_intake()
+        self._brake.begin_gauging()
 
     def _look_at_position(self) -> None:
         """Go on with the stream if the request has now been read as far as it asked."""
