@@ -46,6 +46,8 @@ nitpick_ignore_regex = [
         r"(Awaitable|Callable|Coroutine|Generator|Iterable|Iterator|Mapping|Sequence|Future|PathLike|Pattern)",
     ),
     ("py:class", r"(TracebackType|Self|Any|P|P\.args|P\.kwargs|T|T_co|optional|socket)"),
+    # Hypothesis's, which strategies are made of.
+    ("py:class", r"(hypothesis\.strategies\.)?SearchStrategy"),
     # What `faults.body()` and its kin return: a value to hand on.
     ("py:class", r"pytest_epoll\.faults\._positions\.Place"),
     # Aliases that the text beside them explains.
@@ -56,7 +58,8 @@ nitpick_ignore_regex = [
 ]
 
 HELD_ONLY = re.compile(
-    r"ClientView|Connection|Event|Fault|Gate|Headers|Part|Parts|Request|Requests|Route|Timeline|Values|\w+Aio",
+    r"ClientView|Connection|Event|Fault|Gate|Headers|Outcome|Part|Parts|Range|Request|Requests|Route|Sweep|Timeline|"
+    r"Values|\w+Aio",
 )
 """Classes that users hold and never make: how they are made is nobody's business."""
 

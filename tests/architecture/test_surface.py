@@ -40,15 +40,15 @@ def surface():
     """Return the public names with their signatures, a line each."""
     lines = []
     for name in sorted(pytest_epoll.__all__):
-        value = getattr(pytest_epoll, name)
-        if inspect.ismodule(value):
-            lines += [line for entry in value.__all__ for line in describe(f"{name}.{entry}", getattr(value, entry))]
-        else:
-            lines += describe(name, value)
+        lines += describe(name, getattr(pytest_epoll, name))
     return "\n".join(lines) + "\n"
 
 
 def describe(name, value):
+    if inspect.ismodule(value):
+        for entry in value.__all__:
+            yield from describe(f"{name}.{entry}", getattr(value, entry))
+        return
     if not inspect.isclass(value):
         yield f"{name}{inspect.signature(value) if callable(value) else ''}"
         return

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_epoll import ClientView, EpollServer, Gate, Request, Response, Route, errors, faults, match, testing
+from pytest_epoll import ClientView, EpollServer, Gate, Request, Response, Route, errors, faults, match, sweeps, testing
 from pytest_epoll._core.timeline import KINDS
 from pytest_epoll._serving.connection import Connection
 from pytest_epoll.testing import RawClient
@@ -41,11 +41,15 @@ MINIMAL = {
     **{f"EpollServer.{verb}": {"path": "/x"} for verb in VERBS},
     "EpollServer.url_for": {"path": "/x"},
     "EpollServer.also_listen": {"host_or_path": "127.0.0.2"},
+    "sweeps.cuts": {"response": Response(), "call": print},
+    "sweeps.splits": {"response": Response(), "call": print},
+    "sweeps.parametrize": {"response": Response()},
+    "sweeps.strategies.segmentations": {"response": Response()},
 }
 EXCLUSIVE = {"sizes": "size", "cuts": "size"}
 OURS = {
     "EpollServer.facts", "EpollServer.render", "Gate.when_open", "Gate.release", "faults.Fault",
-    "ClientView", "Connection", "Gate", "Request", "Route",
+    "ClientView", "Connection", "Gate", "Request", "Route", "sweeps.Outcome", "sweeps.Range", "sweeps.Sweep",
 }  # fmt: skip
 TAKES_ANYTHING = {
     "EpollServer.url_for.query": "str() of it is sent",
@@ -164,6 +168,28 @@ TIMEOUTS = [
     ({"timeout": -1}, IMPOSSIBLE, "timeout"),
     ({"timeout": float("inf")}, IMPOSSIBLE, "timeout"),
     ({"timeout": float("nan")}, IMPOSSIBLE, "timeout"),
+]
+
+SWEPT = [
+    ({"response": 200}, WRONG_TYPE, "response must be a Response"),
+    ({"response": Response(stream=lambda: [b"a"])}, IMPOSSIBLE, "give the pieces as a list"),
+    ({"response": Response(stream=[EpollServer().gate()])}, IMPOSSIBLE, "waits at a gate"),
+    ({"response": Response().with_faults(faults.Stall(after_reading=0))}, IMPOSSIBLE, "while the request is read"),
+]
+
+CALLED = [
+    *SWEPT,
+    *TIMEOUTS,
+    ({"call": "fetch"}, WRONG_TYPE, "call must be a function"),
+    ({"make_server": EpollServer()}, WRONG_TYPE, "make_server must be a function"),
+    ({"at_once": 0}, IMPOSSIBLE, "at_once=0"),
+    ({"at_once": 1.5}, WRONG_TYPE, "at_once"),
+]
+
+HOW = [
+    ({"how": "fim"}, IMPOSSIBLE, "'fin', 'rst', 'stall'"),
+    ({"how": ()}, IMPOSSIBLE, "how is empty"),
+    ({"how": [5]}, WRONG_TYPE, "how"),
 ]
 
 ROWS = {
@@ -333,13 +359,23 @@ ROWS = {
         ({"exact": 1}, WRONG_TYPE, "exact"),
     ],
     "testing.in_thread": [({"fn": 5}, WRONG_TYPE, "fn must be")],
+    "sweeps.cuts": [*CALLED, *HOW],
+    "sweeps.splits": CALLED,
+    "sweeps.parametrize": [*SWEPT, *HOW, ({"argname": ""}, IMPOSSIBLE, "argname is empty")],
+    "sweeps.strategies.responses": [
+        ({"framings": "size"}, IMPOSSIBLE, "'length', 'chunked', 'close'"),
+        ({"max_size": -1}, IMPOSSIBLE, "max_size=-1"),
+    ],
+    "sweeps.strategies.cuts": HOW,
+    **{f"sweeps.strategies.{name}": SWEPT for name in ("positions", "faults", "segmentations")},
 }  # fmt: skip
 
 
 def public_callables():
     """Return every public function and method with parameters, by the name that rows use."""
     found = {}
-    for name, owner in (("faults", faults), ("match", match)):
+    modules = {"faults": faults, "match": match, "sweeps": sweeps, "sweeps.strategies": sweeps.strategies}
+    for name, owner in modules.items():
         found |= {
             f"{name}.{entry}": getattr(owner, entry) for entry in owner.__all__ if callable(getattr(owner, entry))
         }

@@ -13,6 +13,7 @@ from pytest_epoll._core.acts import Drain, Fired, NextRequest, ReadTo, Send, Sen
 from pytest_epoll._core.image import Image
 from pytest_epoll._wire import http1_writer
 from pytest_epoll._wire.http1_writer import Asker
+from pytest_epoll.sweeps import strategies
 from pytest_epoll.testing import RawClient
 
 GET = b"GET /x HTTP/1.1\r\nHost: test\r\n\r\n"
@@ -21,30 +22,8 @@ BEYOND = 10_000
 
 PIECES = st.lists(st.binary(min_size=1, max_size=12), max_size=4)
 NUMBERS = st.integers(0, 160)
-SMALL = st.integers(0, 40)
-PLACES = st.one_of(
-    NUMBERS,
-    st.sampled_from(["head", "end", "last-chunk", "trailers"]),
-    SMALL.map(faults.body),
-    SMALL.map(faults.content),
-    st.integers(1, 5).map(faults.chunk),
-    st.integers(1, 3).map(faults.interim),
-    st.sampled_from(["Transfer-Encoding", "content-length", "X-No"]).map(faults.header),
-    st.sampled_from(["status-line", "header:Content-Length", "chunk-size", "chunk:2", "body"]).map(faults.half_of),
-    st.builds(faults.before, st.sampled_from(["end", "last-chunk", "head", faults.chunk(2), faults.body(3)]), SMALL),
-)
-FAULTS = st.one_of(
-    st.builds(faults.HangUp, PLACES),
-    st.builds(faults.Reset, PLACES, discard=st.booleans()),
-    st.builds(faults.Stall, PLACES),
-    st.builds(faults.HalfClose, PLACES),
-    st.builds(faults.Delay, st.just(0.0001), PLACES),
-    st.builds(faults.PartialWrites, size=st.integers(1, 30)),
-    st.builds(faults.PartialWrites, sizes=st.lists(st.integers(1, 30), min_size=1, max_size=4).map(tuple)),
-    st.builds(faults.PartialWrites, cuts=st.lists(NUMBERS, min_size=1, max_size=4).map(sorted).map(tuple)),
-    st.builds(faults.SlowWrites, st.just(1e6), size=st.integers(1, 30), after=PLACES),
-    st.builds(faults.SlowReads, st.just(1e6)),
-)
+PLACES = strategies.positions()
+FAULTS = strategies.faults()
 PLANS = st.lists(FAULTS, max_size=3)
 
 NEVER = st.one_of(

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import string
-
 import h11
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_epoll import EpollServer
+from pytest_epoll.sweeps import strategies
 from pytest_epoll.testing import RawClient
 
-TOKEN = st.text(string.ascii_letters + string.digits + "-_!#$%&'*+.^`|~", min_size=1, max_size=8)
-VALUE = st.text([chr(code) for code in (*range(0x21, 0x7F), *range(0xA0, 0x100))], max_size=12)
-OURS = {"content-length", "transfer-encoding", "connection", "content-type", "upgrade", "set-cookie"}
-FIELDS = st.lists(st.tuples(TOKEN.filter(lambda name: name.lower() not in OURS), VALUE), max_size=4)
+FIELDS = strategies.fields()
 PIECES = st.lists(st.binary(max_size=40), max_size=5)
 STATUS = st.sampled_from([200, 201, 204, 299, 301, 304, 404, 418, 500, 599])
 

@@ -218,6 +218,9 @@ class Response:
             text += f".with_delay({self.delay_ns / 1e9:g})"
         return text
 
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: FBT001 - what IPython and Hypothesis call
+        printer.text(repr(self))  # where it would show by which calls a value was made
+
 
 def _checked_informational(given: Any) -> tuple[Response, ...]:
     if given is None:

@@ -16,6 +16,11 @@ def enter(server: EpollServer) -> None:
     _known.add(server)
 
 
+def leave(server: EpollServer) -> None:
+    """Know a server no longer, for what it saw is told in another way; with a restart it enters again."""
+    _known.discard(server)
+
+
 def known_servers() -> list[EpollServer]:
     """Return every server that was started and that somebody still holds, in the order of ports.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_epoll._core import acts
 from pytest_epoll._core.content import checked_delay
@@ -41,6 +41,15 @@ def outline(response: Response) -> Outline:
     if items is None or any(map(is_fault, items)):
         return Outline(form.head, is_chunked=True, chunks=None)
     return Outline(form.head, is_chunked=True, chunks=sum(isinstance(item, bytes) and item != b"" for item in items))
+
+
+def sent_bytes(response: Response) -> bytes:
+    """Return what goes on the wire for it, the interim responses and what its faults do included."""
+    stream = answer(response)
+    given: tuple[Any, ...] = response.faults
+    for fault in given:
+        stream = fault.through(stream)
+    return b"".join(act.image.joined() for act in stream if isinstance(act, acts.Send))
 
 
 def answer(response: Response) -> Acts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pytest_epoll.faults._explain import dry_run
 from pytest_epoll.faults._positions import refuse_impossible
@@ -38,6 +38,9 @@ class FaultValue(Fault, Protocol):
 
     def __repr__(self) -> str:
         return code_of(self)
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: FBT001 - what IPython and Hypothesis call
+        printer.text(repr(self))  # they would show a dataclass by its fields, and a value by the call that made it
 
     def positions(self) -> tuple[Position, ...]:
         """Return the places in the reply."""

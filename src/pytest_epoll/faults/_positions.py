@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_epoll._core.checks import checked_text, checked_whole
 from pytest_epoll.errors import UsageError, UsageTypeError
@@ -35,6 +35,9 @@ class Place:
     def __repr__(self) -> str:
         inner = repr(self.value) if self.base is None else f"{self.base!r}, {self.value!r}"
         return f"faults.{self.kind}({inner})"
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:  # noqa: FBT001 - what IPython and Hypothesis call
+        printer.text(repr(self))  # a position is code, too; see `FaultValue`
 
 
 Position: TypeAlias = "int | str | Place"
