@@ -13,6 +13,7 @@ docket goes with the report of the teardown: the records of ten thousand tests m
 
 from __future__ import annotations
 
+import socket
 import warnings
 from contextlib import ExitStack
 from dataclasses import replace
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING
 import pluggy
 import pytest
 
+from pytest_epoll._core import clock
 from pytest_epoll._reporting import client_text, near_miss, timeline_text, wire_note
 from pytest_epoll._serving import phases
 from pytest_epoll._serving.registry import forget_stopped_servers, known_servers
@@ -51,6 +53,9 @@ _LATE_KINDS = frozenset(("unmatched", "handler-error"))
 _OUTCOMES = (pytest.skip.Exception, pytest.exit.Exception, KeyboardInterrupt)
 """What ends a test without being its failure: then nothing is judged, now and later."""
 
+_OF_CONNECTIONS = (ConnectionError, TimeoutError, socket.timeout, socket.gaierror)
+"""What a client's exception is made of when it has not reached anybody; until Python 3.10 socket.timeout is another."""
+
 _AT_THE_CALL = (UsageError, pytest.fail.Exception)
 """What is to be shown at the call that the test made, without our frames behind it."""
 
@@ -64,17 +69,20 @@ class Docket:
         self.is_broken = False  # a defect of ours has been reported; once is enough
         self.judged: dict[EpollServer, list[Finding]] = {}
         self.sections: list[tuple[str, str]] = []
-        self.seen: dict[EpollServer, int] = {}  # facts of servers that were there before the test
+        self.begun_ns = 0  # what happened before is no business of this test's
 
 
 _docket = pytest.StashKey[Docket]()
 
 
 def begin(item: pytest.Item) -> None:
-    """Note what the servers that are there already have seen before this test, or before this run of it."""
+    """Note when this test, or this run of it, begins: what the servers that are there have seen is recorded by then."""
     forget_stopped_servers()
     docket = item.stash[_docket] = Docket()
-    docket.seen = {server: len(server.facts()) for server in known_servers()}
+    for server in known_servers():
+        server._barrier.settle_if_possible()  # noqa: SLF001 - as in `forget`
+        server._journal.cleared = []  # noqa: SLF001
+    docket.begun_ns = clock.now_ns()
 
 
 def forget(item: pytest.Item) -> None:
@@ -134,7 +142,7 @@ def after_failure(item: pytest.Item, error: BaseException) -> None:
     else:
         if found:
             docket.sections.append(("epoll findings", str(_as_error(docket, found))))
-    notes = [] if isinstance(error, AssertionError) else _wire_notes(docket)
+    notes = [] if isinstance(error, AssertionError) else _wire_notes(docket, error)
     add_note = getattr(error, "add_note", None)  # from Python 3.11 on
     if add_note is not None:
         for note in notes:
@@ -328,12 +336,41 @@ def _as_error(docket: Docket, found: dict[EpollServer, list[Finding]], *, when: 
 def _traffic(docket: Docket) -> Iterator[tuple[EpollServer, list[Fact]]]:
     """Yield the servers that saw traffic in this test, whoever made them, with what they saw."""
     for server in dict.fromkeys((*docket.servers, *known_servers())):
-        facts = server.facts()
-        seen = docket.seen.get(server, 0)
-        new = facts[seen:] if seen <= len(facts) else facts  # fewer: the records were cleared in between
+        facts = _since(docket.begun_ns, server.facts())
+        # A test that clears its server behind itself, whatever happened, still wants to know what did.
+        new = facts or _since(docket.begun_ns, server._journal.cleared)  # noqa: SLF001 - as in `forget`
         if new:
             yield server, new
 
 
-def _wire_notes(docket: Docket) -> list[str]:
-    return [note for _, facts in _traffic(docket) if (note := wire_note.note(facts))]
+def _since(begun_ns: int, facts: list[Fact]) -> list[Fact]:
+    return [fact for fact in facts if fact[0] >= begun_ns]
+
+
+def _wire_notes(docket: Docket, error: BaseException) -> list[str]:
+    """Return the wire's side of a client's exception, of each server that has one."""
+    traffic = dict(_traffic(docket))
+    notes = [
+        wire_note.note(facts, url=server.url, is_running=_is_there(docket, server)) for server, facts in traffic.items()
+    ]
+    found = [note for note in notes if note]
+    if found or not _is_of_a_connection(error):
+        return found
+    unreached = [server for server in docket.servers if server not in traffic]
+    return [wire_note.note([], url=server.url, is_running=_is_there(docket, server)) for server in unreached]
+
+
+def _is_there(docket: Docket, server: EpollServer) -> bool:
+    """Whether a server could be reached when the test failed; one made by hand has stopped since, by its own `with`."""
+    return server not in docket.servers or server._barrier.engine is not None  # noqa: SLF001 - what "running" means
+
+
+def _is_of_a_connection(error: BaseException | None) -> bool:
+    """Whether an exception, or one that it was made of, is about a connection: then a server may have been missed."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, _OF_CONNECTIONS):
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False

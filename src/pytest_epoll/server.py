@@ -13,7 +13,6 @@ from pytest_epoll._core import clock, limits
 from pytest_epoll._core.checks import checked_flag, checked_number, checked_whole
 from pytest_epoll._core.location import caller
 from pytest_epoll._core.messages import Mishap
-from pytest_epoll._core.summary import RouteLabel
 from pytest_epoll._eventloop.poller import check_poller
 from pytest_epoll._received import Received, ServerAio, explainer, make_desk, viewer
 from pytest_epoll._reporting import near_miss, timeline_text
@@ -541,6 +540,4 @@ class EpollServer:
 
     def render(self, facts: Sequence[Fact]) -> str:
         """Return these facts as text."""
-        entries = list(self._router.routes)
-        routes = {entry.index: RouteLabel(entry.text, entry.location, len(entry.replies)) for entry in entries}
-        return timeline_text.render(facts, url=self.url, routes=routes)
+        return timeline_text.render(facts, url=self.url, routes=self._router.forgotten | self._router.labels())

@@ -42,6 +42,134 @@ def test_it(epoll_server, epoll_client):
     result.stdout.fnmatch_lines([f"*{note}"])
 
 
+CLIENTS_MISSED = {
+    "http.client": "http.client.HTTPConnection('127.0.0.1', port, timeout=5).connect()",
+    "httpx": "httpx.get(f'http://127.0.0.1:{port}/', trust_env=False)",
+    "requests": "requests.get(f'http://127.0.0.1:{port}/', timeout=5)",
+    "urllib3": "urllib3.PoolManager(retries=False).request('GET', f'http://127.0.0.1:{port}/')",
+    "socket": "socket.create_connection(('127.0.0.1', port), timeout=5)",
+}
+
+
+@pytest.mark.skipif(not hasattr(BaseException, "add_note"), reason="exceptions take notes from Python 3.11 on")
+@pytest.mark.parametrize("client", CLIENTS_MISSED)
+def test_a_client_that_has_reached_nobody_is_told_where_the_server_is(run, client):
+    result = run(f"""
+import http.client, httpx, requests, socket, urllib3
+
+def test_it(epoll_server):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        {CLIENTS_MISSED[client]}
+""")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.re_match_lines([r"E +wire: no connection reached the server at http://127\.0\.0\.1:\d+$"])
+
+
+def test_an_error_of_the_tests_own_says_nothing_of_a_server_that_nobody_asked(run):
+    result = run("""
+def test_it(epoll_server):
+    open("/no/such/file")
+""")
+
+    result.assert_outcomes(failed=1)
+    assert "no connection reached" not in result.stdout.str()
+
+
+@pytest.mark.skipif(not hasattr(BaseException, "add_note"), reason="exceptions take notes from Python 3.11 on")
+@pytest.mark.parametrize(
+    ("before", "note"),
+    [
+        ("pass", "wire: no connection reached the server at http://*, which has been stopped"),
+        ("ask(epoll_server)", "wire: the server at http://* has been stopped"),
+    ],
+)
+def test_a_client_of_a_server_that_was_stopped_is_told_so(run, before, note):
+    result = run(f"""
+def test_it(epoll_server, epoll_client):
+    epoll_server.get("/x", optional=True).respond()
+    {before}
+    epoll_server.stop()
+    epoll_client.get("/x")
+""")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"E *{note}"])
+
+
+def test_of_a_server_made_by_hand_nobody_says_that_it_was_stopped(run):
+    """Its own `with` stops it on the way out."""
+    result = run("""
+def test_it():
+    with EpollServer() as server:
+        server.get("/x").respond(content=b"x" * 4096, fault=faults.Reset(after=137))
+        ask(server)
+        raise ConnectionError
+""")
+
+    result.assert_outcomes(failed=1)
+    assert "faults.Reset(after=137)" in result.stdout.str()
+    assert "has been stopped" not in result.stdout.str()
+
+
+def test_a_test_that_clears_behind_itself_still_sees_what_happened(run):
+    result = run("""
+def test_it(epoll_server):
+    epoll_server.get("/before").respond()
+    ask(epoll_server, "/before")
+    epoll_server.clear_records()
+    epoll_server.get("/x").respond(text="one")
+    try:
+        ask(epoll_server)
+        assert 1 == 2
+    finally:
+        epoll_server.clear()
+        epoll_server.clear_records()
+""")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*epoll wire timeline*", "*> GET /x*", '*route get("/x"), test_it.py:*'])
+    assert "GET /before" not in result.stdout.str().partition("epoll wire timeline")[2]
+
+
+def test_what_was_cleared_before_the_failure_is_not_shown_beside_what_came_after(run):
+    result = run("""
+def test_it(epoll_server):
+    epoll_server.route().respond()
+    ask(epoll_server, "/before")
+    epoll_server.clear_records()
+    ask(epoll_server, "/behind")
+    assert 1 == 2
+""")
+
+    timeline = result.stdout.str().partition("epoll wire timeline")[2]
+    assert ("GET /before" in timeline, "GET /behind" in timeline) == (False, True)
+
+
+def test_what_an_earlier_test_has_cleared_is_not_shown(run):
+    result = run("""
+import pytest
+
+@pytest.fixture(scope="module")
+def shared():
+    with EpollServer() as server:
+        yield server
+
+def test_one(shared):
+    shared.route().respond()
+    ask(shared, "/one")
+    shared.clear()
+
+def test_two(shared):
+    assert 1 == 2
+""")
+
+    result.assert_outcomes(passed=1, failed=1)
+    assert "wire timeline" not in result.stdout.str()
+
+
 def test_an_error_without_anything_remarkable_on_the_wire_has_no_note(run):
     result = run("""
 def test_it(epoll_server):

@@ -28,6 +28,7 @@ class Journal:
 
     def __init__(self, parse_head: Callable[[bytes], Head]) -> None:
         self.facts: list[Fact] = []
+        self.cleared: list[Fact] = []  # what was forgotten last; the report of a test that ends with that shows it
         self.connections: list[ConnectionRecord] = []
         self.accepted = 0  # connections ever; their indexes go on counting when the record is cleared
         self.requests: list[Fact | RequestRecord] = []
@@ -161,6 +162,7 @@ class Journal:
 
         The lists are replaced, not emptied: a snapshot that somebody holds stays what it was.
         """
+        self.cleared = self.facts or self.cleared
         self._earlier = {record.index: record for record in self.connections if record.ended_ns is None}
         self.facts = []
         self.connections = []

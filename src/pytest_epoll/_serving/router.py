@@ -19,6 +19,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core import limits
+from pytest_epoll._core.summary import RouteLabel
 from pytest_epoll._serving import paths, phases
 from pytest_epoll._serving.criteria import Facets
 from pytest_epoll.errors import UsageError
@@ -57,6 +58,7 @@ class Router:
 
     def __init__(self, view: Callable[[RequestRecord], Request]) -> None:
         self.routes: list[RouteEntry] = []
+        self.forgotten: dict[int, RouteLabel] = {}  # how those were called that were cleared last
         self.settled: dict[bytes, Answer] = {}
         self.has_unrecorded = False  # whether any route says record_body=False
         self.has_early = False  # whether any reply acts while the request is read
@@ -104,10 +106,15 @@ class Router:
         """Forget all routes."""
         with self._lock:
             self.forget_calls()
+            self.forgotten = self.labels()
             self.routes.clear()
             self.has_unrecorded = self.has_early = self.is_gauging = False
             self._exact, self._by_segment, self._general, self._alike = {}, {}, (), {}
             self._unsettle()
+
+    def labels(self) -> dict[int, RouteLabel]:
+        """Return how the routes are called in a timeline, by their indexes."""
+        return {entry.index: RouteLabel(entry.text, entry.location, len(entry.replies)) for entry in list(self.routes)}
 
     def forget_calls(self) -> None:
         """Let the routes count from 0 again, as the record does; what is used up stays used up. Loop thread only."""
