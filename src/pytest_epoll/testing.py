@@ -8,7 +8,8 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
 
-from pytest_epoll.errors import UsageTypeError
+from pytest_epoll._core.checks import checked_timeout, checked_whole
+from pytest_epoll.errors import UsageError, UsageTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,15 +34,17 @@ class RawClient:
 
     Raises:
         OSError: the connection can't be made.
+        UsageError: a url in place of an address, or a number that can't be meant.
+        UsageTypeError: an argument of a wrong type.
     """
 
     def __init__(
         self, address: tuple[str, int] | str, *, timeout: float = 5.0, receive_buffer: int | None = None
     ) -> None:
-        if isinstance(address, str):
-            family = socket.AF_UNIX
-        else:
-            family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        family = _family_of(address)
+        checked_timeout(timeout)
+        if receive_buffer is not None:
+            checked_whole("receive_buffer", receive_buffer, least=1)
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         try:
             self.socket.settimeout(timeout)
@@ -53,15 +56,19 @@ class RawClient:
             raise
 
     def send(self, data: bytes) -> None:
-        """Send all of it."""
+        """Send all of it; raises `UsageTypeError` if it is not bytes."""
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            message = f"data must be bytes, not {data!r}"
+            raise UsageTypeError(message)
         self.socket.sendall(data)
 
     def recv(self, size: int = 65536) -> bytes:
-        """Return what one `recv` returns."""
-        return self.socket.recv(size)
+        """Return what one `recv` returns, at most so many bytes; raises `UsageError` if that is less than one."""
+        return self.socket.recv(checked_whole("size", size, least=1))
 
     def recv_exactly(self, size: int) -> bytes:
-        """Return so many bytes, or fewer if the stream ends before."""
+        """Return so many bytes, or fewer if the stream ends before; raises `UsageError` for a negative number."""
+        size = checked_whole("size", size, least=0)
         pieces: list[bytes] = []
         while size > 0 and (piece := self.socket.recv(min(size, 262144))):
             pieces.append(piece)
@@ -100,6 +107,25 @@ class RawClient:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _family_of(address: object) -> socket.AddressFamily:
+    """Return the family of an address that a caller gave.
+
+    Raises:
+        UsageTypeError: neither (host, port) nor a path.
+        UsageError: a url.
+    """
+    if isinstance(address, str):
+        if "://" in address:
+            message = f"address={address!r} is a url; use server.address"
+            raise UsageError(message)
+        return socket.AF_UNIX
+    if isinstance(address, tuple) and len(address) >= 2 and isinstance(address[0], str):  # noqa: PLR2004 - a pair
+        checked_whole("port", address[1], least=0, most=65535)
+        return socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    message = f"address must be (host, port) or the path of a Unix domain socket, not {address!r}; use server.address"
+    raise UsageTypeError(message)
 
 
 def in_thread(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:

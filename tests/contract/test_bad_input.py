@@ -32,6 +32,7 @@ MINIMAL = {
     "Connection.wait_event": {"kind": "accepted"},
     "Request.wait_received": {"body_bytes": 0},
     "ClientView.assert_gaps": {"at_least": 0},
+    "RawClient": {"address": ("127.0.0.1", 1)},
     "faults.PartialWrites": {"size": 1},
     "faults.Delay": {"seconds": 0.5},
     "faults.SlowWrites": {"bytes_per_second": 1000},
@@ -368,6 +369,17 @@ ROWS = {
     ],
     "sweeps.strategies.cuts": HOW,
     **{f"sweeps.strategies.{name}": SWEPT for name in ("positions", "faults", "segmentations")},
+    "RawClient": [
+        ({"address": "http://127.0.0.1:80"}, IMPOSSIBLE, "use server.address"),
+        ({"address": ("127.0.0.1",)}, WRONG_TYPE, "(host, port)"),
+        ({"address": ("127.0.0.1", "80")}, WRONG_TYPE, "port must be"),
+        ({"address": ("127.0.0.1", 70000)}, IMPOSSIBLE, "port=70000"),
+        ({"receive_buffer": 0}, IMPOSSIBLE, "receive_buffer=0"),
+        *TIMEOUTS,
+    ],
+    "RawClient.send": [({"data": "GET /"}, WRONG_TYPE, "data must be bytes")],
+    "RawClient.recv": [({"size": 0}, IMPOSSIBLE, "size=0")],
+    "RawClient.recv_exactly": [({"size": -1}, IMPOSSIBLE, "size=-1")],
 }  # fmt: skip
 
 
@@ -380,7 +392,7 @@ def public_callables():
             f"{name}.{entry}": getattr(owner, entry) for entry in owner.__all__ if callable(getattr(owner, entry))
         }
     found["testing.in_thread"] = testing.in_thread
-    for owner in (EpollServer, Route, Response, Gate, Connection, Request, ClientView):
+    for owner in (EpollServer, Route, Response, Gate, Connection, Request, ClientView, RawClient):
         found[owner.__name__] = owner
         for entry, member in vars(owner).items():
             if inspect.isfunction(member) and not entry.startswith("_"):
@@ -426,6 +438,7 @@ def objects():
                 Connection=server.connections[0],
                 Request=server.requests[0],
                 ClientView=server.client,
+                RawClient=client,
             )
 
 
