@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 from pytest_epoll._core.checks import checked_text, checked_whole
 from pytest_epoll._eventloop.door import ACCEPT, PAUSE, REFUSE, STALL, Wish
-from pytest_epoll._eventloop.sockets import close_listening_socket, open_listening_socket, open_unix_socket
+from pytest_epoll._eventloop.sockets import check_path, close_listening_socket, open_listening_socket, open_unix_socket
 from pytest_epoll.errors import UsageError, UsageTypeError
 
 if TYPE_CHECKING:
@@ -219,7 +219,9 @@ class Listening:
         if port is not None:
             message = f"{text!r} is the path of a Unix domain socket, which has no port; leave port={port!r} out"
             raise UsageError(message)
-        return str(Path(text).absolute())  # the test may change its directory before the file is removed
+        path = str(Path(text).absolute())  # the test may change its directory before the file is removed
+        check_path(path)
+        return path
 
     # -- what is asked of them --
 

@@ -76,13 +76,8 @@ def _explained(error: OSError, where: str) -> OSError:
     return OSError(error.errno, f"{error.strerror}: {where}{how}")
 
 
-def open_unix_socket(path: str, *, backlog: int) -> socket.socket:
-    """Return a Unix domain socket that listens at that path.
-
-    Raises:
-        UsageError: the path is too long.
-        OSError: it can't be bound; EADDRINUSE if there is a file already.
-    """
+def check_path(path: str) -> None:
+    """Raise `UsageError` for a path that is too long for a Unix domain socket, and for one that takes its place."""
     size = len(os.fsencode(path))
     if size > LONGEST_PATH:
         message = (
@@ -90,6 +85,14 @@ def open_unix_socket(path: str, *, backlog: int) -> socket.socket:
             "use a directory with a shorter name, such as one of tempfile.mkdtemp()"
         )
         raise UsageError(message)
+
+
+def open_unix_socket(path: str, *, backlog: int) -> socket.socket:
+    """Return a Unix domain socket that listens at that path.
+
+    Raises:
+        OSError: it can't be bound; EADDRINUSE if there is a file already.
+    """
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)

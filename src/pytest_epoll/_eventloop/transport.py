@@ -33,6 +33,7 @@ from pytest_epoll._eventloop import probes, receive_queue
 from pytest_epoll._eventloop.gauged_reads import GaugedReads
 from pytest_epoll._eventloop.pieces import IOV_MAX, Piece, tell_sinks
 from pytest_epoll._eventloop.poller import ERR, HUP, IN, OUT, RDHUP
+from pytest_epoll._eventloop.sockets import is_unix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -193,6 +194,9 @@ class Transport:
         self.release()
 
     def _note_rst_received(self, error: OSError | None) -> None:
+        if error is None and is_unix(self.sock):  # only a send has failed: there that is what closing does
+            self._note_fin_received()
+            return
         detail = None if error is None or error.errno in _PLAIN_RST else error.strerror
         self.record.say_goodbye("client", "rst", clock.now_ns())
         self._note(timeline.RST_RECEIVED, 0, detail)
