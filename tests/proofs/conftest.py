@@ -37,7 +37,7 @@ class SameThread:
     """Clients in the test's own thread."""
 
     def connect(self, address, **options):
-        return Client(address, timeout=DEADLINE, **options)
+        return Client(address, **{"timeout": DEADLINE, **options})
 
 
 class Remote:
@@ -64,7 +64,7 @@ class OtherThread:
         self._executor = ThreadPoolExecutor(1)
 
     def connect(self, address, **options):
-        client = self._executor.submit(Client, address, timeout=DEADLINE, **options).result(2 * DEADLINE)
+        client = self._executor.submit(Client, address, **{"timeout": DEADLINE, **options}).result(2 * DEADLINE)
 
         def ask(name, arguments, keywords):
             return self._executor.submit(getattr(client, name), *arguments, **keywords).result(2 * DEADLINE)
