@@ -43,7 +43,7 @@ nitpick_ignore_regex = [
     ("py:(class|exc)", r"[A-Z]\w*(Error|Warning|Exception)"),
     (
         "py:class",
-        r"(Awaitable|Callable|Coroutine|Generator|Iterable|Iterator|Mapping|Sequence|Future|PathLike|Pattern)",
+        r"(AbstractContextManager|Awaitable|Callable|Coroutine|Generator|Iterable|Iterator|Mapping|Sequence|Future|PathLike|Pattern)",
     ),
     ("py:class", r"(TracebackType|Self|Any|P|P\.args|P\.kwargs|T|T_co|optional|socket)"),
     # Hypothesis's, which strategies are made of.
@@ -58,8 +58,8 @@ nitpick_ignore_regex = [
 ]
 
 HELD_ONLY = re.compile(
-    r"ClientView|Connection|Event|Fault|Gate|Headers|Outcome|Part|Parts|Range|Request|Requests|Route|Sweep|Timeline|"
-    r"Values|\w+Aio",
+    r"ClientView|Connection|Event|Fault|Gate|Headers|Listener|Outcome|Part|Parts|Range|Request|Requests|Route|Sweep|"
+    r"Timeline|Values|\w+Aio",
 )
 """Classes that users hold and never make: how they are made is nobody's business."""
 
