@@ -42,13 +42,10 @@ def note(facts: Sequence[Fact], *, url: str = "", is_running: bool = True) -> st
     at = f" at {url}" if url else ""
     whole = list(timeline.expand(facts))
     of_clients = [fact for fact in whole if fact[1] >= 0]
-    listening = _listening(whole)
+    listening = _listening(whole) if is_running else ", which has been stopped"
     if not of_clients:
-        why = listening if is_running else ", which has been stopped"
-        return f"wire: no connection reached the server{at}{why}"
-    stopped = f"; the server{at} has been stopped"
-    if is_running:
-        stopped = f"; the server{at}{listening.replace(', which', '')}" if listening else ""
+        return f"wire: no connection reached the server{at}{listening}"
+    stopped = f"; the server{at}{listening.removeprefix(', which')}" if listening else ""
     connection, exchange = _last(of_clients)
     own = [fact for fact in of_clients if fact[1] == connection]
     text = _exchange(own, exchange) if exchange >= 0 else _connection(own)
@@ -58,9 +55,23 @@ def note(facts: Sequence[Fact], *, url: str = "", is_running: bool = True) -> st
 
 
 def _listening(facts: Sequence[Fact]) -> str:
-    """Return what the server does with who connects, if it has last been told to do something else than accept."""
-    told = [fact[5] for fact in facts if fact[3] == timeline.LISTENER]
-    return f", which {told[-1]}" if told and not told[-1].startswith("accepts") else ""
+    """Return what the listener did with who connects, if that was the last thing that happened and not to accept.
+
+    A block is left by the exception that is explained, so it may have been told to accept again since.
+    """
+    is_over = False
+    for fact in reversed(facts):
+        if fact[3] == timeline.ACCEPTED:
+            return ""
+        if fact[3] == timeline.LISTENER:
+            if not fact[5].startswith("accepts"):
+                return f", which {_in_the_past(fact[5])} until then" if is_over else f", which {fact[5]}"
+            is_over = True
+    return ""
+
+
+def _in_the_past(words: str) -> str:
+    return words.replace("refuses", "refused").replace("leaves", "left")
 
 
 def _last(facts: Sequence[Fact]) -> tuple[int, int]:

@@ -390,3 +390,18 @@ def test_a_real_stream_reads_as_it_was_sent():
         "> FIN",
     ]
     assert "s3cr3t" not in text
+
+
+# -- the listener --
+
+
+def test_a_listener_that_does_not_accept_is_out_of_the_ordinary():
+    def told_of(words):
+        return fact(timeline.LISTENER, detail=words, connection=-1, exchange=-1)
+
+    lines = rendered(told_of("refuses connections"), told_of("accepts connections on [::1]:80"))
+
+    assert [
+        "     0.0 ms -    ! the listener refuses connections who connects now is not on record",
+        "     0.0    -      the listener accepts connections on [::1]:80",
+    ] == lines

@@ -94,6 +94,31 @@ def test_a_server_that_nobody_reached_says_so():
     )
 
 
+NOBODY = (timeline.NO_CONNECTION, timeline.NO_EXCHANGE)
+REFUSES = (5, *NOBODY, timeline.LISTENER, 0, "refuses connections")
+LEAVES = (5, *NOBODY, timeline.LISTENER, 0, "leaves connects unanswered")
+ACCEPTS = (6, *NOBODY, timeline.LISTENER, 0, "accepts connections")
+
+
+def test_a_listener_that_does_not_accept_says_so():
+    assert note([REFUSES]) == "wire: no connection reached the server, which refuses connections"
+    assert note([LEAVES], url="http://127.0.0.1:1") == (
+        "wire: no connection reached the server at http://127.0.0.1:1, which leaves connects unanswered"
+    )
+    assert note((*BEGUN, WHOLE, CLIENT_FIN, REFUSES)) == "wire: the server refuses connections"
+
+
+def test_a_listener_whose_block_the_exception_has_left_says_so():
+    assert note([REFUSES, ACCEPTS]) == ("wire: no connection reached the server, which refused connections until then")
+    assert note((*BEGUN, WHOLE, CLIENT_FIN, LEAVES, ACCEPTS)) == (
+        "wire: the server left connects unanswered until then"
+    )
+
+
+def test_a_listener_that_has_accepted_since_is_not_worth_a_line():
+    assert note((REFUSES, ACCEPTS, *BEGUN, WHOLE, CLIENT_FIN)) == ""
+
+
 def test_a_server_that_was_stopped_says_so():
     text = note((*BEGUN, WHOLE, CLIENT_FIN), url="http://127.0.0.1:1", is_running=False)
 
