@@ -272,16 +272,17 @@ class Finder:
 
     @staticmethod
     def _find_header(place: Place, whole: Image) -> int | None:
-        found = _field(str(place.value), whole)
-        return None if found is None else whole.head.index(b"\r\n", found[1]) + 2
+        found = find_field(str(place.value), whole.head)
+        end = -1 if found is None else whole.head.find(b"\r\n", found[1])
+        return None if end < 0 else end + 2
 
     def _find_half(self, place: Place, whole: Image) -> int | None:
         what, _, detail = str(place.value).partition(":")
         span: tuple[int, int] | None = None
         if what == "status-line":
-            span = (0, whole.head.find(b"\r\n")) if whole.head else None
+            span = (0, line_end(whole.head, 0)) if whole.head else None
         elif what == "header":
-            span = _field(detail, whole)
+            span = find_field(detail, whole.head)
         elif what == "body":
             return self._find_half_of_body(whole)
         else:
@@ -319,16 +320,22 @@ class Finder:
         return None
 
 
-def _field(name: str, whole: Image) -> tuple[int, int] | None:
-    """Return where the value of a header field begins and ends."""
-    at = whole.head.lower().find(b"\r\n" + name.lower().encode("latin-1", "replace") + b":")
+def find_field(name: str, head: bytes) -> tuple[int, int] | None:
+    """Return where the value of a header field begins and ends; of a repeated one the first."""
+    at = head.lower().find(b"\r\n" + name.lower().encode("latin-1", "replace") + b":")
     if at < 0:
         return None
-    begin = whole.head.index(b":", at) + 1
-    end = whole.head.index(b"\r\n", begin)
-    while begin < end and whole.head[begin : begin + 1] in b" \t":
+    begin = head.index(b":", at) + 1
+    end = line_end(head, begin)
+    while begin < end and head[begin : begin + 1] in b" \t":
         begin += 1
     return begin, end
+
+
+def line_end(head: bytes, start: int) -> int:
+    """Return where a line ends: before its CRLF, or with a head that has none any more, in `raw=` or after damage."""
+    end = head.find(b"\r\n", start)
+    return end if end >= 0 else len(head)
 
 
 def refuse_impossible(positions: Iterable[Position], fault: object, *, is_live: bool, is_raw: bool) -> None:

@@ -157,6 +157,25 @@ def test_in_raw_bytes(server, after, size):
     assert (raw[:size], "fin") == read(server)
 
 
+@pytest.mark.parametrize(
+    ("after", "size"),
+    [
+        (faults.half_of("status-line"), 7),
+        (faults.half_of("header:A"), 21),
+        (faults.header("A"), None),
+        (faults.before(faults.header("A"), 1), None),
+        ("head", 23),
+    ],
+)
+def test_in_a_raw_head_whose_last_line_does_not_end(server, after, size):
+    raw = b"HTTP/1.1 200 OK\r\nA: bcd"
+    server.get("/x").respond(raw=raw, fault=[faults.Delay(0.001, after=after), faults.HangUp(after="end")])
+
+    assert (raw, "fin") == read(server)
+    assert (["unfired"] if size is None else []) == [finding.kind for finding in server.findings()]
+    assert raw[: size or len(raw)] == next(event for event in server.timeline if event.kind == "sent").detail
+
+
 @pytest.mark.parametrize("after", [faults.chunk(1), "last-chunk", "trailers", faults.half_of("chunk-size")])
 def test_chunks_of_raw_bytes_are_refused(server, after):
     with pytest.raises(errors.UsageError, match="raw="):
