@@ -39,6 +39,11 @@ MINIMAL = {
     "faults.SlowReads": {"bytes_per_second": 1000},
     "faults.Wait": {"gate": EpollServer().gate()},
     "faults.before": {"position": "end", "n": 1},
+    "faults.ChunkExtensions": {"extension": b";a"},
+    "faults.Corrupt": {"at": 0},
+    "faults.ExtraBytes": {"data": b"a"},
+    "faults.MalformedHead": {"line": b"a"},
+    "faults.WrongContentLength": {"value": 1},
     **{f"EpollServer.{verb}": {"path": "/x"} for verb in VERBS},
     "EpollServer.url_for": {"path": "/x"},
     "EpollServer.also_listen": {"host_or_path": "127.0.0.2"},
@@ -47,7 +52,7 @@ MINIMAL = {
     "sweeps.parametrize": {"response": Response()},
     "sweeps.strategies.segmentations": {"response": Response()},
 }
-EXCLUSIVE = {"sizes": "size", "cuts": "size"}
+EXCLUSIVE = {"sizes": "size", "cuts": "size", "status_line": "line", "delta": "value"}
 OURS = {
     "EpollServer.facts", "EpollServer.render", "Gate.when_open", "Gate.release", "faults.Fault",
     "ClientView", "Connection", "Gate", "Request", "Route", "sweeps.Outcome", "sweeps.Range", "sweeps.Sweep",
@@ -359,6 +364,26 @@ ROWS = {
         ({"until_read": 1}, WRONG_TYPE, "until_read"),
         ({"exact": 1}, WRONG_TYPE, "exact"),
     ],
+    "faults.Garbage": [({"size": 0}, IMPOSSIBLE, "size=0"), ({"seed": 1.5}, WRONG_TYPE, "seed")],
+    "faults.Corrupt": [
+        ({"at": "end"}, IMPOSSIBLE, "faults.before('end', 1)"),
+        ({"at": faults.interim(1)}, IMPOSSIBLE, "left alone"),
+        ({"xor": 0}, IMPOSSIBLE, "from 1 to 255"),
+        ({"xor": b""}, IMPOSSIBLE, "flips nothing"),
+    ],
+    "faults.WrongContentLength": [
+        ({"value": None}, IMPOSSIBLE, "one of value= and delta="),
+        ({"value": "1\r\n"}, IMPOSSIBLE, "line break"),
+        ({"delta": 0}, IMPOSSIBLE, "no lie"),
+    ],
+    "faults.MalformedHead": [
+        ({"line": None}, IMPOSSIBLE, "one of status_line= and line="),
+        ({"line": "a"}, WRONG_TYPE, "line="),
+        ({"after": "head"}, IMPOSSIBLE, "after=faults.header('Name')"),
+    ],
+    "faults.MalformedChunk": [({"index": -1}, IMPOSSIBLE, "index=-1"), ({"size_line": "zz"}, WRONG_TYPE, "size_line=")],
+    "faults.ChunkExtensions": [({"extension": b""}, IMPOSSIBLE, "changes nothing")],
+    "faults.ExtraBytes": [({"data": b""}, IMPOSSIBLE, "nothing to send")],
     "testing.in_thread": [({"fn": 5}, WRONG_TYPE, "fn must be")],
     "sweeps.cuts": [*CALLED, *HOW],
     "sweeps.splits": CALLED,

@@ -8,11 +8,18 @@ from __future__ import annotations
 
 from pytest_epoll.faults._fault import Fault
 from pytest_epoll.faults._positions import before, body, chunk, content, event, half_of, header, interim
+from pytest_epoll.faults.chunk_extensions import ChunkExtensions
 from pytest_epoll.faults.close_idle import CloseIdle
 from pytest_epoll.faults.close_on_reuse import CloseOnReuse
+from pytest_epoll.faults.corrupt import Corrupt
 from pytest_epoll.faults.delay import Delay
+from pytest_epoll.faults.extra_bytes import ExtraBytes
+from pytest_epoll.faults.garbage import Garbage
 from pytest_epoll.faults.half_close import HalfClose
 from pytest_epoll.faults.hang_up import HangUp
+from pytest_epoll.faults.malformed_chunk import MalformedChunk
+from pytest_epoll.faults.malformed_head import MalformedHead
+from pytest_epoll.faults.missing_final_chunk import MissingFinalChunk
 from pytest_epoll.faults.partial_writes import PartialWrites
 from pytest_epoll.faults.reset import Reset
 from pytest_epoll.faults.slow_reads import SlowReads
@@ -20,14 +27,22 @@ from pytest_epoll.faults.slow_writes import SlowWrites
 from pytest_epoll.faults.stall import Stall
 from pytest_epoll.faults.stop_reading import StopReading
 from pytest_epoll.faults.wait import Wait
+from pytest_epoll.faults.wrong_content_length import WrongContentLength
 
 __all__ = (
+    "ChunkExtensions",
     "CloseIdle",
     "CloseOnReuse",
+    "Corrupt",
     "Delay",
+    "ExtraBytes",
     "Fault",
+    "Garbage",
     "HalfClose",
     "HangUp",
+    "MalformedChunk",
+    "MalformedHead",
+    "MissingFinalChunk",
     "PartialWrites",
     "Reset",
     "SlowReads",
@@ -35,6 +50,7 @@ __all__ = (
     "Stall",
     "StopReading",
     "Wait",
+    "WrongContentLength",
     "before",
     "body",
     "chunk",

@@ -43,6 +43,14 @@ GATE = EpollServer().gate()
             ],
         ),
         (
+            faults.Garbage(size=1, seed=1),
+            [READ, ..., r"send 1 byte: b'\x91'", "FIN", "read and discard until the client closes"],
+        ),
+        (faults.Corrupt("head", xor=1), [READ, ..., WHOLE.replace("hello", "iello"), NEXT]),
+        (faults.WrongContentLength(delta=-1), [READ, ..., WHOLE.replace(": 5", ": 4"), NEXT]),
+        (faults.ExtraBytes(b"x"), [READ, ..., WHOLE.replace("43", "44").replace("hello", "hellox"), NEXT]),
+        (faults.MalformedHead(status_line=b"HTTP/0.5 200 OK"), [READ, ..., WHOLE.replace("1.1", "0.5"), NEXT]),
+        (
             faults.StopReading(),
             [
                 "read the request up to 'head' and not one byte beyond it; there",
@@ -91,9 +99,30 @@ def test_every_fault_tells_what_it_does(fault, lines):
     assert expected == fault.explain(HELLO)
 
 
+@pytest.mark.parametrize(
+    ("fault", "lines"),
+    [
+        (faults.MalformedChunk(), [..., r"send 11 bytes: b'zz\r\nhello\r\n'", r"send 5 bytes: b'0\r\n\r\n'", NEXT]),
+        (
+            faults.ChunkExtensions(b";a", last=b";b"),
+            [..., r"send 12 bytes: b'5;a\r\nhello\r\n'", r"send 7 bytes: b'0;b\r\n\r\n'", NEXT],
+        ),
+        (
+            faults.MissingFinalChunk(),
+            [r"send 10 bytes: b'5\r\nhello\r\n'", ..., "FIN", "read and discard until the client closes"],
+        ),
+    ],
+    ids=repr,
+)
+def test_every_fault_of_chunks_tells_what_it_does(fault, lines):
+    expected = [f"{fault!r} fires" if line is ... else line for line in lines]
+
+    assert expected == fault.explain(Response(stream=[b"hello"]))[2:]
+
+
 def test_every_fault_has_a_dry_run_here():
-    pytestmark = test_every_fault_tells_what_it_does.pytestmark[0]
-    tried = {type(row[0]).__name__ for row in pytestmark.args[1]}
+    tests = (test_every_fault_tells_what_it_does, test_every_fault_of_chunks_tells_what_it_does)
+    tried = {type(row[0]).__name__ for test in tests for row in test.pytestmark[0].args[1]}
 
     assert {name for name in faults.__all__ if isinstance(getattr(faults, name), type)} - {"Fault"} == tried
 

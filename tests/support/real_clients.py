@@ -1,0 +1,86 @@
+"""What the HTTP clients of Python make of an answer, each on a connection of its own: one word to compare."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import logging
+
+import aiohttp
+import httpx
+import requests
+import urllib3
+
+# What it logs of a malformed head are exceptions, and a kept record keeps their connections alive.
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
+
+WAITS = frozenset(("TimeoutError", "ReadTimeoutError", "ConnectionError", "ReadTimeout", "SocketTimeoutError"))
+"""What a client may report when it has waited in vain; requests gives that and a malformed answer the same name."""
+
+PATIENCE, IMPATIENCE = 10.0, 0.2
+"""Seconds of a read: where an answer is expected also on a busy machine, and where a client is expected to give up."""
+
+
+def _http_client(url, timeout):
+    host, _, port = url.removeprefix("http://").partition("/")[0].partition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=timeout)
+    try:
+        connection.request("GET", "/x")
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def _urllib3(url, timeout):
+    with urllib3.PoolManager(retries=False, timeout=timeout) as pool:
+        answer = pool.request("GET", url)
+        return answer.status, answer.data
+
+
+def _requests(url, timeout):
+    with requests.Session() as session:
+        session.trust_env = False
+        answer = session.get(url, timeout=timeout)
+        return answer.status_code, answer.content
+
+
+def _httpx(url, timeout):
+    with httpx.Client(trust_env=False, verify=False, timeout=timeout) as client:
+        answer = client.get(url)
+        return answer.status_code, answer.content
+
+
+def _aiohttp(url, timeout):
+    async def call():
+        read = aiohttp.ClientTimeout(total=4 * timeout, sock_read=timeout)
+        async with aiohttp.ClientSession(timeout=read) as session, session.get(url) as answer:
+            return answer.status, await answer.read()
+
+    return asyncio.run(call())
+
+
+CLIENTS = {
+    "http.client": _http_client,
+    "urllib3": _urllib3,
+    "requests": _requests,
+    "httpx": _httpx,
+    "aiohttp": _aiohttp,
+}
+
+
+def report(client, server, timeout=PATIENCE):
+    """Return the name of what a client raises for /x, or its status and body."""
+    try:
+        return CLIENTS[client](server.url + "/x", timeout)
+    except Exception as error:
+        return type(error).__name__
+
+
+def reports(server, expected):
+    """Return what each client reports, in the order of `CLIENTS`; who is expected to give up does so soon."""
+    waits = WAITS if "ReadTimeoutError" in expected else ()
+    return [
+        report(client, server, IMPATIENCE if word in waits else PATIENCE)
+        for client, word in zip(CLIENTS, expected, strict=True)
+    ]
