@@ -31,7 +31,7 @@ from pytest_epoll._serving.async_home import find_home
 from pytest_epoll._serving.calls import NOTHING_YET, THE_END
 from pytest_epoll._serving.hooks import tell_of_fault
 from pytest_epoll._serving.mishaps import describe
-from pytest_epoll._serving.replies import as_response, asker_of, check_faults, encode, form_of
+from pytest_epoll._serving.replies import as_response, asker_of, check_places, encode, form_of
 from pytest_epoll._wire import http1_writer
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class Performance:
                 if result is None and exchange.otherwise is not None:
                     return exchange.otherwise()
                 response = as_response(result)
-                check_faults(response, self._reply.faults)  # of a handler's answer nobody knew the kind before
+                check_places(response, self._reply.faults)  # of a handler's answer nobody knew the kind before
                 return response
             except (TypeError, ValueError) as raised:
                 self._calls.fails(self._reply.what, exchange.record, raised)

@@ -118,10 +118,22 @@ def check_faults(response: Response, faults: Iterable[object]) -> None:
     """Refuse faults that have nothing to act on; one of the test's own need not tell.
 
     Raises:
-        UsageError: a place that the response can't have.
+        UsageError: the response has nothing that a fault could act on.
     """
     for fault in faults:
         check = getattr(fault, "check", None)
+        if check is not None:
+            check(response)
+
+
+def check_places(response: Response, faults: Iterable[object]) -> None:
+    """Refuse places that what a handler has returned can't have; that it has nothing to act on leaves a fault unfired.
+
+    Raises:
+        UsageError: a place that the response can't have.
+    """
+    for fault in faults:
+        check = getattr(fault, "check_places", None)
         if check is not None:
             check(response)
 

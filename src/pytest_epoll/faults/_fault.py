@@ -46,14 +46,22 @@ class FaultValue(Fault, Protocol):
         """Return the places in the reply."""
         return ()
 
+    def check_places(self, response: Response) -> None:
+        """Raise if a response is of a kind in which a place can't be found.
+
+        Raises:
+            UsageError: it is.
+        """
+        is_live = response.score is not None and response.score.items is None
+        refuse_impossible(self.positions(), self, is_live=is_live, is_raw=response.raw is not None)
+
     def check(self, response: Response) -> None:
         """Raise if it is plain from a response that it has nothing to act on.
 
         Raises:
             UsageError: it has not.
         """
-        is_live = response.score is not None and response.score.items is None
-        refuse_impossible(self.positions(), self, is_live=is_live, is_raw=response.raw is not None)
+        self.check_places(response)
 
     def explain(self, response: Response) -> list[str]:
         """Return what would go on the wire, line by line: a dry run, of an answer to a plain GET.
