@@ -48,17 +48,17 @@ nitpick_ignore_regex = [
     ("py:class", r"(TracebackType|Self|Any|P|P\.args|P\.kwargs|T|T_co|optional|socket)"),
     # Hypothesis's, which strategies are made of.
     ("py:class", r"(hypothesis\.strategies\.)?SearchStrategy"),
-    # What `faults.body()` and its kin return: a value to hand on.
-    ("py:class", r"pytest_epoll\.faults\._positions\.Place"),
+    # What `faults.body()` and its kin, and the functions of `steps`, return: values to hand on.
+    ("py:class", r"pytest_epoll\.(faults\._positions\.Place|_serving\.scripts\.step\.Step)"),
     # Aliases that the text beside them explains.
     (
         "py:class",
-        r"(Acts|Contained|pytest_epoll\.match\.Contained|GivenReply|H|HeaderItems|Informational|Path|Position|StreamSource)",
+        r"(Acts|Contained|pytest_epoll\.match\.Contained|GivenReply|H|HeaderItems|Informational|Path|Position|Step|StreamSource)",
     ),
 ]
 
 HELD_ONLY = re.compile(
-    r"ClientView|Connection|Event|Fault|Gate|Headers|Listener|Outcome|Part|Parts|Range|Request|Requests|Route|Sweep|"
+    r"ClientView|Connection|Event|Fault|Gate|Headers|Listener|Mark|Outcome|Part|Parts|Range|Request|Requests|Route|Sweep|"
     r"Timeline|Values|\w+Aio",
 )
 """Classes that users hold and never make: how they are made is nobody's business."""

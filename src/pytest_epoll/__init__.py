@@ -34,12 +34,14 @@ __all__ = (
     "Gate",
     "Headers",
     "Listener",
+    "Mark",
     "Request",
     "Response",
     "Route",
     "errors",
     "faults",
     "match",
+    "steps",
     "sweeps",
 )
 
@@ -52,6 +54,7 @@ _HOMES = {
     "Gate": "_serving.gate",
     "Headers": "_core.headers",
     "Listener": "_listening",
+    "Mark": "_serving.views",
     "Request": "_serving.request",
     "Response": "_core.response",
     "Route": "route",
@@ -63,7 +66,7 @@ def __getattr__(name: str) -> object:
     if name in _HOMES:
         found = globals()[name] = getattr(import_module(f"pytest_epoll.{_HOMES[name]}"), name)  # not asked for again
         return found
-    if name in {"errors", "faults", "match", "sweeps"}:
+    if name in {"errors", "faults", "match", "steps", "sweeps"}:
         return import_module(f"pytest_epoll.{name}")
     message = f"module 'pytest_epoll' has no attribute {name!r}"
     raise AttributeError(message)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from pytest_epoll._core import limits
 from pytest_epoll._core.checks import checked_choice, checked_whole
 from pytest_epoll._reporting import near_miss
+from pytest_epoll._scripting import awaiting_marks
 from pytest_epoll._serving.closest import closest_routes
 from pytest_epoll._serving.connection import Connection
 from pytest_epoll._serving.request import Request
 from pytest_epoll._serving.requests import Requests
-from pytest_epoll._serving.views import Desk, Snapshot, Timeline
+from pytest_epoll._serving.views import Desk, Mark, Snapshot, Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,6 +74,13 @@ class Received:
         self._desk.barrier.wait(*self._awaiting_connections(n, timeout))
         return list(self.connections())
 
+    def wait_for_mark(self, name: str, times: int, connection: int | None, timeout: float) -> list[Mark]:
+        """Return the marks of that name, once there are as many as wanted."""
+        __tracebackhide__ = True
+        awaited, marks = awaiting_marks(self._journal, name, times, connection, timeout)
+        self._desk.barrier.wait(*awaited)
+        return marks
+
     def wait_idle(self, timeout: float) -> None:
         """Return once no exchange is in progress."""
         __tracebackhide__ = True
@@ -89,6 +97,13 @@ class Received:
         __tracebackhide__ = True
         await self._desk.barrier.wait_async(*self._awaiting_connections(n, timeout))
         return list(self.connections())
+
+    async def wait_for_mark_async(self, name: str, times: int, connection: int | None, timeout: float) -> list[Mark]:
+        """The same, without blocking the event loop of this thread."""
+        __tracebackhide__ = True
+        awaited, marks = awaiting_marks(self._journal, name, times, connection, timeout)
+        await self._desk.barrier.wait_async(*awaited)
+        return marks
 
     async def wait_idle_async(self, timeout: float) -> None:
         """The same, without blocking the event loop of this thread."""
@@ -168,6 +183,13 @@ class ServerAio:
         """See `EpollServer.wait_for_connections`."""
         __tracebackhide__ = True
         return await self._received.wait_for_connections_async(n, timeout)
+
+    async def wait_for_mark(
+        self, name: str, *, times: int = 1, connection: int | None = None, timeout: float = limits.WAIT_SECONDS
+    ) -> list[Mark]:
+        """See `EpollServer.wait_for_mark`."""
+        __tracebackhide__ = True
+        return await self._received.wait_for_mark_async(name, times, connection, timeout)
 
     async def wait_idle(self, timeout: float = limits.WAIT_SECONDS) -> None:
         """See `EpollServer.wait_idle`."""

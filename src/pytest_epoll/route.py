@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_epoll._assertions import check_count, checked_bounds
 from pytest_epoll._core import limits
 from pytest_epoll._core.checks import checked_whole
-from pytest_epoll._core.content import checked_delay
-from pytest_epoll._core.location import caller
 from pytest_epoll._core.response import ABSENT, Response
-from pytest_epoll._core.score import is_fault
 from pytest_epoll._reporting import comparison
-from pytest_epoll._serving.async_home import find_home
-from pytest_epoll._serving.gate import Gate
-from pytest_epoll._serving.replies import acts_on_reading, as_reply
+from pytest_epoll._serving.replies import acts_on_reading, as_reply, checked_how
 from pytest_epoll._serving.request import Request
 from pytest_epoll._serving.route_entry import Pattern
 from pytest_epoll.errors import UsageError, UsageTypeError
-from pytest_epoll.faults import Fault
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from typing_extensions import Unpack
 
     from pytest_epoll._core.content import HeaderItems
     from pytest_epoll._core.response import Informational, StreamSource
     from pytest_epoll._serving.criteria import Criteria
+    from pytest_epoll._serving.gate import Gate
     from pytest_epoll._serving.replies import GivenReply, Reply
     from pytest_epoll._serving.requests import Requests
     from pytest_epoll._serving.route_entry import RouteEntry
+    from pytest_epoll.faults import Fault
     from pytest_epoll.server import EpollServer
 
     H = TypeVar("H", bound=Callable[..., Any])
@@ -167,17 +162,8 @@ class Route:
         if not replies:
             message = "respond_with() needs at least one reply"
             raise UsageError(message)
-        if gate is not None and not isinstance(gate, Gate):
-            message = f"gate= takes what server.gate() returns, not {gate!r}"
-            raise UsageTypeError(message)
-        how = {
-            "home": find_home(),
-            "faults": _checked_faults(fault),
-            "delay_ns": checked_delay("delay", delay),
-            "gate": gate,
-            "times": None if times is None else checked_whole("times", times, least=1),
-            "location": caller(),
-        }
+        how = checked_how(delay, gate, fault)
+        how["times"] = None if times is None else checked_whole("times", times, least=1)
         entries = [as_reply(given, **how) for given in replies]
         if any(entry.is_gauged for entry in entries):
             self._prepare_reading(entries)
@@ -326,14 +312,3 @@ class RouteAio:
         route = self._route
         received = route._server._received  # noqa: SLF001 - one class in two files
         return await received.wait_for_requests_async(n, state, route._entry.index, timeout)  # noqa: SLF001
-
-
-def _checked_faults(given: object) -> tuple[Fault, ...]:
-    if is_fault(given) and isinstance(given, Fault):
-        return (given,)
-    if isinstance(given, Iterable):
-        faults = tuple(given)
-        if all(map(is_fault, faults)):
-            return faults
-    message = f"fault= takes a fault of pytest_epoll.faults, or several in a list, not {given!r}"
-    raise UsageTypeError(message)

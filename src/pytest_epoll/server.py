@@ -6,7 +6,7 @@ import warnings
 import weakref
 from typing import TYPE_CHECKING
 
-from pytest_epoll import _listening
+from pytest_epoll import _listening, _scripting
 from pytest_epoll._assertions import check_count, check_order, checked_bounds
 from pytest_epoll._client_view import ClientView
 from pytest_epoll._core import clock, limits
@@ -18,13 +18,14 @@ from pytest_epoll._received import Received, ServerAio, explainer, make_desk, vi
 from pytest_epoll._reporting import near_miss, timeline_text
 from pytest_epoll._serving import registry, verdict
 from pytest_epoll._serving.barrier import Barrier
-from pytest_epoll._serving.context import Reading
+from pytest_epoll._serving.context import checked_reading
 from pytest_epoll._serving.engine import Engine
 from pytest_epoll._serving.gate import Gate
 from pytest_epoll._serving.hooks import Hooks
 from pytest_epoll._serving.journal import Journal
 from pytest_epoll._serving.route_entry import Pattern, RouteEntry, pattern_of
 from pytest_epoll._serving.router import Router
+from pytest_epoll._serving.scripts.book import ScriptBook
 from pytest_epoll._wire.http1_head import parse_head
 from pytest_epoll.errors import EpollFindings, HandlerStillRunning
 from pytest_epoll.route import Route
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from pytest_epoll._serving.connection import Connection
     from pytest_epoll._serving.criteria import Criteria
     from pytest_epoll._serving.paths import Path
-    from pytest_epoll._serving.replies import GivenReply
     from pytest_epoll._serving.request import Request
     from pytest_epoll._serving.requests import Requests
     from pytest_epoll._serving.views import Timeline
@@ -103,16 +103,13 @@ class EpollServer:
         self._edge_triggered = edge_triggered
         self._backlog = checked_whole("backlog", backlog, least=0, most=2**31 - 1)
         checked_flag("nodelay", nodelay)
-        self._reading = Reading(
-            {},
-            checked_whole("max_head_size", max_head_size, least=1),
-            None if max_body_size is None else checked_whole("max_body_size", max_body_size, least=0),
-        )
+        self._reading = checked_reading(max_head_size, max_body_size)
         self._allowance = verdict.Allowance(strict)
         self._seed = checked_whole("seed", seed)
         self._barrier = Barrier(lambda: timeline_text.last_lines(self.render(list(self._journal.facts))))
         self._listening = _listening.Listening(self._barrier, host, port, backlog=self._backlog, nodelay=nodelay)
         self._journal = Journal(parse_head)
+        self._scripts = ScriptBook()
         self._routes: dict[int, Route] = {}
         self._gates: list[Gate] = []
         self._desk = make_desk(self)
@@ -142,6 +139,7 @@ class EpollServer:
                 router=self._router,
                 reading=self._reading,
                 hooks=self._hooks,
+                scripts=self._scripts,
                 poller=self._poller,
                 edge_triggered=self._edge_triggered,
                 backlog=self._backlog,
@@ -304,23 +302,8 @@ class EpollServer:
         """`route("OPTIONS", path, ...)`."""
         return self.route("OPTIONS", path, **how)
 
-    def attempts(self, *replies: GivenReply) -> Route:
-        """Say what the 1st, 2nd, 3rd attempt of a client meets, whatever it asks for.
-
-        It is a route of the highest priority for every request: each reply is used once, the last one repeats, and one
-        that is never used is a finding. An attempt is a request: a refused or unanswered connect can't be counted.
-
-        Args:
-            *replies: as `Route.respond_with` takes them.
-
-        Returns:
-            That route, for further replies and for what came.
-
-        Raises:
-            UsageError: no reply, or `attempts()` was called before and has not been cleared.
-            UsageTypeError: something that is no reply.
-        """
-        return self.route(priority=float("inf"), optional=False).respond_with(*replies)
+    attempts = _scripting.attempts
+    script = _scripting.script
 
     def gate(self) -> Gate:
         """Return a gate at which replies, streams and handlers wait until the test opens it."""
@@ -389,6 +372,8 @@ class EpollServer:
         """
         __tracebackhide__ = True
         return self._received.wait_for_connections(n, timeout)
+
+    wait_for_mark = _scripting.wait_for_mark
 
     def wait_idle(self, timeout: float = limits.WAIT_SECONDS) -> None:
         """Return once no exchange is in progress: nothing is being read, answered or waited for.
@@ -479,10 +464,11 @@ class EpollServer:
     # -- the verdict --
 
     def _all_findings(self) -> list[Finding]:
-        return self._barrier.call(lambda: verdict.findings(self._journal, self._router.routes))
+        return self._barrier.call(lambda: verdict.findings(self._journal, self._router.routes, self._scripts))
 
     def findings(self) -> list[Finding]:
         """Return what was left unmet so far, of the kinds that count and were not allowed."""
+        _scripting.let_end(self._barrier, self._scripts)
         return self._allowance.apply(self._all_findings())
 
     def check(self) -> None:
@@ -500,7 +486,7 @@ class EpollServer:
         """Accept findings of these kinds from now on, because the test provokes them.
 
         A request or an error that came before still counts. What is judged in the end is accepted wherever this is
-        called: "unused" and "unfired".
+        called: "unused", "unfired" and "script".
 
         Raises:
             UsageTypeError: something that is no str.
@@ -518,6 +504,7 @@ class EpollServer:
             gate.open()
         self._router.clear()
         self._routes.clear()
+        self._barrier.call(self._scripts.clear)
         self.clear_records()
 
     def clear_records(self) -> None:

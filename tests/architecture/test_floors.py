@@ -24,6 +24,7 @@ FLOORS = {
     "_client_view": 4,
     "_listening": 4,
     "_received": 4,
+    "_scripting": 4,
     "route": 4,
     "server": 4,
     "steps": 4,

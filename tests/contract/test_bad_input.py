@@ -11,7 +11,20 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_epoll import ClientView, EpollServer, Gate, Request, Response, Route, errors, faults, match, sweeps, testing
+from pytest_epoll import (
+    ClientView,
+    EpollServer,
+    Gate,
+    Request,
+    Response,
+    Route,
+    errors,
+    faults,
+    match,
+    steps,
+    sweeps,
+    testing,
+)
 from pytest_epoll._core.timeline import KINDS
 from pytest_epoll._serving.connection import Connection
 from pytest_epoll.testing import RawClient
@@ -51,10 +64,20 @@ MINIMAL = {
     "sweeps.splits": {"response": Response(), "call": print},
     "sweeps.parametrize": {"response": Response()},
     "sweeps.strategies.segmentations": {"response": Response()},
+    "EpollServer.script": {"steps_or_faults": (steps.stall(),)},
+    "EpollServer.wait_for_mark": {"name": "x"},
+    "steps.read_exactly": {"n": 1},
+    "steps.read_until": {"mark": b"x"},
+    "steps.expect_silence": {"seconds": 1},
+    "steps.send": {"data": (b"x",)},
+    "steps.delay": {"seconds": 1},
+    "steps.wait": {"gate": EpollServer().gate()},
+    "steps.mark": {"name": "x"},
+    "steps.repeat": {"n": 1, "steps": (steps.stall(),)},
 }
 EXCLUSIVE = {"sizes": "size", "cuts": "size", "status_line": "line", "delta": "value"}
 OURS = {
-    "EpollServer.facts", "EpollServer.render", "Gate.when_open", "Gate.release", "faults.Fault",
+    "EpollServer.facts", "EpollServer.render", "Gate.when_open", "Gate.release", "faults.Fault", "steps.Step",
     "ClientView", "Connection", "Gate", "Request", "Route", "sweeps.Outcome", "sweeps.Range", "sweeps.Sweep",
 }  # fmt: skip
 TAKES_ANYTHING = {
@@ -411,7 +434,13 @@ ROWS = {
 def public_callables():
     """Return every public function and method with parameters, by the name that rows use."""
     found = {}
-    modules = {"faults": faults, "match": match, "sweeps": sweeps, "sweeps.strategies": sweeps.strategies}
+    modules = {
+        "faults": faults,
+        "match": match,
+        "steps": steps,
+        "sweeps": sweeps,
+        "sweeps.strategies": sweeps.strategies,
+    }
     for name, owner in modules.items():
         found |= {
             f"{name}.{entry}": getattr(owner, entry) for entry in owner.__all__ if callable(getattr(owner, entry))
@@ -474,8 +503,10 @@ def call(objects, name, given):
     left_out = {EXCLUSIVE[entry] for entry in given if entry in EXCLUSIVE} - given.keys()
     keywords = {entry: value for entry, value in MINIMAL.get(name, {}).items() if entry not in left_out} | given
     positional = []
-    for entry, parameter in inspect.signature(fn).parameters.items():
+    entries = inspect.signature(fn).parameters.items()
+    for number, (entry, parameter) in enumerate(entries):
         if parameter.kind is parameter.VAR_POSITIONAL:
+            positional = [keywords.pop(before) for before, _ in list(entries)[:number] if before in keywords]
             positional += keywords.pop(entry, ())
     return fn(*positional, **keywords)
 
@@ -493,7 +524,13 @@ def test_an_object_of_no_kind_is_a_type_error_that_names_the_argument(objects, n
 
     assert isinstance(caught.value, TypeError)
     assert repr(wrong) in str(caught.value)
-    words = {"function": "handler()", "replies": "reply", "faults": "with_faults()", "requests": "takes a list"}
+    words = {
+        "function": "handler()",
+        "replies": "reply",
+        "faults": "with_faults()",
+        "requests": "takes a list",
+        "steps_or_faults": "script()",
+    }
     assert words.get(parameter, parameter) in str(caught.value)
 
 

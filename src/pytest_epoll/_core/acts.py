@@ -51,17 +51,18 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class ReadTo:
-    """Read the request up to a position.
+    """Read what the client sends up to a position: of the request, or of whatever else the conversation reads.
 
     With `read_on` what follows may be read as well, while later acts run; without it not a byte beyond the position
     is taken, and nothing more is read until an act says so. If the position is reached, `instead` is what happens
-    in place of the rest of the stream; if the request ends before, the stream goes on. The `outcome` holds if the
-    position was reached.
+    in place of the rest of the stream; if what it lies `within` is read to its end before, the stream goes on. The
+    `outcome` holds if the position was reached.
     """
 
     position: object = "end"
     read_on: bool = True
     instead: tuple[Act, ...] | None = None
+    within: object = "end"
     outcome: Outcome | None = field(default=None, compare=False, repr=False)
 
 

@@ -115,6 +115,10 @@ class Image:
         part.offset = self.offset + start
         return part
 
+    def anew(self) -> Image:
+        """Return the same bytes as another whole: a reply that is sent a second time on the same connection."""
+        return Image(self.head, self.body, parts=self._parts, rest=self.rest)
+
     def joined(self) -> bytes:
         """Return all of it in one piece, always the same."""
         if self._joined is None:

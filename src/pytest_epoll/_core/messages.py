@@ -139,6 +139,16 @@ def _may_stay(view: memoryview) -> bool:
     return isinstance(whole, bytes) and len(whole) <= _WORTH_KEEPING and len(view) >= _WORTH_A_VIEW
 
 
+class Transcript:
+    """Everything that went over one connection, each direction in its order; of one that no routing takes apart."""
+
+    __slots__ = ("received", "sent")
+
+    def __init__(self) -> None:
+        self.received = Window()
+        self.sent = Window()
+
+
 class ConnectionRecord:
     """What is known of one connection."""
 
@@ -155,6 +165,7 @@ class ConnectionRecord:
         "index",
         "listener",
         "opened_ns",
+        "transcript",
         "unlisted",
     )
 
@@ -171,6 +182,7 @@ class ConnectionRecord:
         self.closed_ns: int | None = None
         self.ended_ns: int | None = None
         self.unlisted: RequestRecord | None = None  # a request of which too little has come to list it
+        self.transcript: Transcript | None = None  # of a scripted connection
         self.discarded: Window | None = None  # bytes that belong to no request: drained after our goodbye
 
     def say_goodbye(self, who: str, how: str, at_ns: int) -> None:

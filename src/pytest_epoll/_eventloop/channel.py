@@ -42,6 +42,7 @@ class Channel:
         "_acts",
         "_conversation",
         "_exchange",
+        "_goes_on",
         "_is_draining",
         "_is_peeking",
         "_loop",
@@ -57,8 +58,16 @@ class Channel:
     )
 
     def __init__(
-        self, loop: Loop, transport: Transport, conversation: Conversation, facts: list[Fact], probe: PeerProbe
+        self,
+        loop: Loop,
+        transport: Transport,
+        conversation: Conversation,
+        facts: list[Fact],
+        probe: PeerProbe,
+        *,
+        goes_on: bool = False,
     ) -> None:
+        self._goes_on = goes_on  # one stream is all of the connection's exchanges, not one of them
         self._loop = loop
         self._transport = transport
         self._conversation = conversation
@@ -130,7 +139,7 @@ class Channel:
     def _read_to(self, act: acts.ReadTo) -> bool:
         self.leaves_unread = False
         self._reading = act
-        is_there = self._conversation.read_to(act.position, read_on=act.read_on)
+        is_there = self._conversation.read_to(act.position, act.within, read_on=act.read_on)
         if is_there:
             self._end_reading()
         return is_there
@@ -356,6 +365,8 @@ class Channel:
     def _next_request(self, act: acts.NextRequest) -> bool:
         if act.then is not None:
             self._conversation.preempt_next(act.then)
+        if self._goes_on:
+            return True
         self._end(is_free=True)
         return False
 

@@ -17,8 +17,8 @@ class Conversation(Protocol):
         """Who counts what the channel sends."""
         ...
 
-    def read_to(self, position: object, *, read_on: bool) -> bool:
-        """Read the request up to a position; False: not there yet, `Channel.resume` will be called."""
+    def read_to(self, position: object, within: object, *, read_on: bool) -> bool:
+        """Read up to a position, or to the end of what it lies in; False: not yet, `Channel.resume` will be called."""
         ...
 
     @property

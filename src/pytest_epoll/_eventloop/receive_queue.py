@@ -1,4 +1,4 @@
-"""What has come and was not read yet: emptied when a connection is given up."""
+"""What has come and was not read yet: looked at, and emptied when a connection is given up."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ from pytest_epoll._eventloop import probes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_PLAIN_RST = frozenset((errno.ECONNRESET, errno.EPIPE))
+"""What an RST is called: EPIPE if the client's FIN came before it (tcp(7))."""
+
+_SHOWN = 40
+"""Bytes of what is there that a text shows."""
 
 
 def discard(fd: int, recv: Callable[[int], bytes]) -> int:
@@ -28,6 +34,19 @@ def discard(fd: int, recv: Callable[[int], bytes]) -> int:
     except BlockingIOError:
         pass
     return size
+
+
+def look(sock: socket.socket) -> bytes | None:
+    """Return the first bytes of it, b"" if there is nothing before the client's FIN, None if nothing has come."""
+    try:
+        return sock.recv(_SHOWN, socket.MSG_PEEK)
+    except OSError:  # EAGAIN; or the connection is dead, and its owner is about to hear of it
+        return None
+
+
+def why_lost(error: OSError) -> str | None:
+    """Return in words why the kernel gave a connection up; None: the client has reset it."""
+    return None if error.errno in _PLAIN_RST else error.strerror
 
 
 def raise_error(sock: socket.socket, *, is_broken: bool) -> None:

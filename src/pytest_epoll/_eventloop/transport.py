@@ -46,9 +46,6 @@ if TYPE_CHECKING:
 _GOODBYE = IN | RDHUP
 
 
-_PLAIN_RST = frozenset((errno.ECONNRESET, errno.EPIPE))
-"""What an RST is called: EPIPE if the client's FIN came before it (tcp(7))."""
-
 _UNSEEN_GOODBYE = f"{timeline.FIN_RECEIVED}: select(2) shows neither FIN nor RST while reading is paused"
 
 
@@ -197,9 +194,8 @@ class Transport:
         if error is None and is_unix(self.sock):  # only a send has failed: there that is what closing does
             self._note_fin_received()
             return
-        detail = None if error is None or error.errno in _PLAIN_RST else error.strerror
         self.record.say_goodbye("client", "rst", clock.now_ns())
-        self._note(timeline.RST_RECEIVED, 0, detail)
+        self._note(timeline.RST_RECEIVED, 0, None if error is None else receive_queue.why_lost(error))
 
     def _watch_for(self, mask: int) -> None:
         if not self._is_watched:

@@ -36,6 +36,7 @@ from pytest_epoll._eventloop.workers import Workers
 from pytest_epoll._serving.calls import Calls
 from pytest_epoll._serving.context import Context, Reading
 from pytest_epoll._serving.listeners import Listeners
+from pytest_epoll._serving.scripts.stage import Stage
 from pytest_epoll._serving.session import Session
 from pytest_epoll.errors import InternalError, UsageError
 
@@ -45,9 +46,11 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from pytest_epoll._eventloop.listener import Listener
+    from pytest_epoll._eventloop.owner import Owner
     from pytest_epoll._serving.hooks import Hooks
     from pytest_epoll._serving.journal import Journal
     from pytest_epoll._serving.router import Router
+    from pytest_epoll._serving.scripts.book import ScriptBook
 
 _running: weakref.WeakSet[Engine] = weakref.WeakSet()
 
@@ -65,6 +68,7 @@ class Engine:
         router: Router,
         reading: Reading,
         hooks: Hooks,
+        scripts: ScriptBook,
         poller: str,
         edge_triggered: bool,
         backlog: int,
@@ -72,7 +76,8 @@ class Engine:
         self.is_stopping = False
         self._journal = journal
         self._pid = os.getpid()
-        self._sessions: dict[int, Session] = {}  # by connection; loop thread only
+        self._scripts = scripts
+        self._sessions: dict[int, Session | Stage] = {}  # by connection; loop thread only
         self._thread = threading.Thread(target=self._run, name=f"epoll-server-{socks[0].getsockname()[1]}", daemon=True)
         try:
             poll = make_poller(poller, edge_triggered=edge_triggered)
@@ -246,14 +251,25 @@ class Engine:
         whence = f"{address[0]}:{address[1]}{listener.suffix}"
         journal.facts.append((at_ns, record.index, timeline.NO_EXCHANGE, timeline.ACCEPTED, 0, whence))
         transport = Transport(self.loop, sock, record, journal.facts)
-        session = Session(self._context, transport, self._sessions.pop)
-        self._sessions[record.index] = session
-        if self._context.router.is_gauging:
-            session.begin_gauging()
+        run = self._scripts.claim(record) if self._scripts.scripts else None
+        if run is None:
+            session = self._sessions[record.index] = Session(self._context, transport, self._sessions.pop)
+            if self._context.router.is_gauging:
+                session.begin_gauging()
+            self._attach(transport, session)
+        else:
+            stage = self._sessions[record.index] = Stage(self._context, transport, run, self._sessions.pop)
+            if self._attach(transport, stage):
+                stage.begin()
+
+    @staticmethod
+    def _attach(transport: Transport, owner: Owner) -> bool:
         try:
-            transport.attach(session)
+            transport.attach(owner)
         except (OSError, UsageError) as error:  # select(2) is at its end, or epoll_ctl(2) is out of memory
             transport.refuse(str(error))
+            return False
+        return True
 
     def _close_in_child(self) -> None:
         """Close what a forked child has inherited, and nothing but that."""

@@ -117,14 +117,23 @@ PREVIEW = 256
 class Performance:
     """A reply that takes more than one send: what it does on the wire, step by step."""
 
-    __slots__ = ("_asker", "_calls", "_context", "_exchange", "_places", "_reply")
+    __slots__ = ("_asker", "_calls", "_context", "_exchange", "_owner", "_places", "_reply")
 
-    def __init__(self, exchange: Exchange, reply: Reply, context: Context) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        reply: Reply,
+        context: Context,
+        *,
+        script: tuple[int, int] | None = None,
+    ) -> None:
+        """Prepare the answer of a route, or of that (script, step): then the connection is none of its business."""
+        self._owner = script or (exchange.record.route or 0, reply.number)  # whose faults these are
         self._exchange = exchange
         self._reply = reply
         self._context = context
         self._calls = context.calls
-        self._asker = asker_of(exchange.record.head)
+        self._asker = asker_of(exchange.record.head, is_told=script is None)
         self._places = 0  # of faults in the order in which they are met; it tells them apart in the record
 
     def acts(self) -> Acts:
@@ -152,7 +161,7 @@ class Performance:
             yield act
 
     def _noting(self, fault: Any, stream: Acts) -> Acts:
-        identity = (self._exchange.record.route or 0, self._reply.number, self._places, repr(fault))
+        identity = (*self._owner, self._places, repr(fault))
         self._places += 1
         then = partial(tell_of_fault, self._context, self._exchange.record, fault)
         return noting(fault.through(stream), fault, identity, then)
@@ -202,7 +211,7 @@ class Performance:
         image, closes = encode(response, self._asker)
         self._exchange.begin_answer(response.status, image, None if self._reply.is_whole else image.size)
         yield Send(image)
-        yield from _ending(closes=closes)
+        yield from _ending(closes=closes and self._asker.is_told)
 
     def _streaming(self, response: Response, form: Encoding) -> Acts:
         score = response.score
@@ -241,7 +250,7 @@ class Performance:
                 yield Sleep(checked_delay("pause", item))
         if form.is_chunked:
             yield Send(http1_writer.last_piece(response))
-        yield from _ending(closes=form.closes)
+        yield from _ending(closes=form.closes and self._asker.is_told)
 
 
 def _known_rest(response: Response, form: Encoding) -> tuple[Image, ...] | None:

@@ -35,10 +35,21 @@ class Listener(Protocol):
 class Intake:
     """Takes one connection's bytes apart."""
 
-    __slots__ = ("_connection", "_context", "_left", "_listener", "_transport", "current", "is_open", "reader")
+    __slots__ = (
+        "_connection",
+        "_context",
+        "_left",
+        "_listener",
+        "_transport",
+        "current",
+        "is_lenient",
+        "is_open",
+        "reader",
+    )
 
-    def __init__(self, context: Context, transport: Transport, listener: Listener) -> None:
+    def __init__(self, context: Context, transport: Transport, listener: Listener, *, is_lenient: bool = False) -> None:
         reading = context.reading
+        self.is_lenient = is_lenient  # a malformed request is listed and no more: it is nobody's to answer
         self.current: Exchange | None = None  # the request that is being read
         self.is_open = True  # False: whatever else comes is discarded
         self._left = 0  # bytes of what was received last that are yet to be taken
@@ -154,6 +165,9 @@ class Intake:
         failure = self.reader.failure
         assert failure is not None
         self.is_open = False
+        if self.is_lenient:
+            self._end(exchange, at_ns, failure.reason)
+            return
         exchange.refusal = Reply(http1_writer.refusal(failure.status, f"{failure.reason}\n"))
         journal = self._context.journal
         journal.malformed.append(exchange.record)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from pytest_epoll._core import timeline
+from pytest_epoll._core import clock, timeline
 from pytest_epoll._core.limits import WINDOW
 from pytest_epoll._core.messages import RequestRecord, Window
 from pytest_epoll._serving.spool import FileSpool
@@ -35,6 +35,7 @@ class Journal:
         self.unmatched: list[tuple[RequestRecord, str]] = []  # each with why, as the routes were at that time
         self.malformed: list[RequestRecord] = []
         self.mishaps: list[Mishap] = []  # what the test's own code raised
+        self.marks: list[tuple[str, int, int]] = []  # name, connection, when
         self._spools: WeakSet[FileSpool] = WeakSet()
         self.reading: set[RequestRecord] = set()  # listed and not yet read to the end
         self._unsettled: dict[int, Window] = {}  # of answers that are being sent, by connection
@@ -97,6 +98,8 @@ class Journal:
 
     def received_on(self, connection: ConnectionRecord) -> Window:
         """Return what was read from a connection: each request has its own bytes, the connection the rest."""
+        if connection.transcript is not None:
+            return connection.transcript.received
         window = Window()
         records = self.records_on(connection.index)
         if connection.unlisted is not None:
@@ -118,6 +121,8 @@ class Journal:
 
     def sent_on(self, connection: ConnectionRecord) -> Window:
         """Return what was sent on a connection, answer by answer."""
+        if connection.transcript is not None:
+            return connection.transcript.sent
         window = Window()
         for record in self.records_on(connection.index):
             window.add(record.interim)
@@ -146,6 +151,12 @@ class Journal:
         """Append a fact about a request."""
         self.facts.append((at_ns, record.connection, record.exchange, kind, size, detail))
 
+    def note_mark(self, name: str, connection: int) -> None:
+        """Write down that a script has come to a mark."""
+        at_ns = clock.now_ns()
+        self.marks.append((name, connection, at_ns))
+        self.facts.append((at_ns, connection, timeline.NO_EXCHANGE, timeline.MARK, 0, name))
+
     def unfired(self) -> list[tuple[int, int, int, str, str]]:
         """Return (route, reply, place, repr, why) of each fault that was armed at least once and never fired."""
         armed: dict[tuple[int, int, int, str, str], None] = {}
@@ -170,4 +181,5 @@ class Journal:
         self.unmatched = []
         self.malformed = []
         self.mishaps = []
+        self.marks = []
         self.reading = set()

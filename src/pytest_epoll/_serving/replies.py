@@ -10,20 +10,23 @@ from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_epoll import match
+from pytest_epoll._core.content import checked_delay
+from pytest_epoll._core.location import caller
 from pytest_epoll._core.response import Response
 from pytest_epoll._core.score import is_fault
+from pytest_epoll._serving.async_home import find_home
+from pytest_epoll._serving.gate import Gate
 from pytest_epoll._wire import http1_writer
 from pytest_epoll._wire.http1_writer import Asker
 from pytest_epoll.errors import UsageError, UsageTypeError
+from pytest_epoll.faults import Fault
 
 if TYPE_CHECKING:
     from pytest_epoll._core.image import Image
     from pytest_epoll._core.request_head import Head
     from pytest_epoll._serving.async_home import AsyncHome
-    from pytest_epoll._serving.gate import Gate
     from pytest_epoll._serving.request import Request
     from pytest_epoll._wire.http1_writer import Encoding
-    from pytest_epoll.faults import Fault
 
 Handler: TypeAlias = "Callable[[Request], Any]"
 GivenReply: TypeAlias = "int | Response | Fault | Handler"
@@ -159,13 +162,14 @@ def form_of(response: Response, asker: Asker) -> Encoding:
 _FRAMED_DIFFERENTLY = {"HEAD": "HEAD", "CONNECT": "CONNECT"}
 
 _UNREADABLE = Asker("GET", "1.1", keep_alive=False)
+_NOBODY = Asker("GET", "1.1", keep_alive=True, is_told=False)
 
 
-def asker_of(head: Head | None) -> Asker:
+def asker_of(head: Head | None, *, is_told: bool = True) -> Asker:
     """Return the kind of a request with that head (None: an unreadable one)."""
     if head is None:
-        return _UNREADABLE
-    return Asker(_FRAMED_DIFFERENTLY.get(head.method, "GET"), head.http_version, head.keep_alive)
+        return _UNREADABLE if is_told else _NOBODY
+    return Asker(_FRAMED_DIFFERENTLY.get(head.method, "GET"), head.http_version, head.keep_alive, is_told)
 
 
 # -- what callers give --
@@ -192,6 +196,41 @@ def as_reply(given: Any, **how: Any) -> Reply:
     if callable(given) and not isinstance(given, type):
         return Reply(Response(), handler=given, **how)
     message = f"{given!r} is no reply; use a status, a Response, a fault that needs no reply, or a handler"
+    raise UsageTypeError(message)
+
+
+def checked_how(delay: object, gate: object, fault: object) -> dict[str, Any]:
+    """Return the keywords of `as_reply` that a caller's `delay=`, `gate=` and `fault=` stand for, and where they stand.
+
+    Raises:
+        UsageTypeError: no number, no gate, no fault.
+        UsageError: a delay that can't be.
+    """
+    if gate is not None and not isinstance(gate, Gate):
+        message = f"gate= takes what server.gate() returns, not {gate!r}"
+        raise UsageTypeError(message)
+    return {
+        "home": find_home(),
+        "faults": checked_faults(fault),
+        "delay_ns": checked_delay("delay", delay),
+        "gate": gate,
+        "location": caller(),
+    }
+
+
+def checked_faults(given: object) -> tuple[Fault, ...]:
+    """Return a fault, or several in a list, as a tuple.
+
+    Raises:
+        UsageTypeError: something else.
+    """
+    if is_fault(given) and isinstance(given, Fault):
+        return (given,)
+    if isinstance(given, Iterable):
+        faults = tuple(given)
+        if all(map(is_fault, faults)):
+            return faults
+    message = f"fault= takes a fault of pytest_epoll.faults, or several in a list, not {given!r}"
     raise UsageTypeError(message)
 
 

@@ -356,7 +356,7 @@ class Session:
             self._channel = Channel(context.loop, self.transport, self, self._facts, context.probe)
         return self._channel
 
-    def read_to(self, position: object, *, read_on: bool) -> bool:
+    def read_to(self, position: object, within: object, *, read_on: bool) -> bool:  # noqa: ARG002 - always a request
         """Have the current request read up to a position; without one reading goes on by itself."""
         return self._brake.read_to(self._queue[0].record, position, read_on=read_on)
 

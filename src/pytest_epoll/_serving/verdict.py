@@ -16,6 +16,7 @@ from pytest_epoll._core.finding import KINDS, Finding
 from pytest_epoll._core.secrets import masked
 from pytest_epoll._core.showing import count, printable, shortened
 from pytest_epoll._serving.replies import acts_on_reading
+from pytest_epoll._serving.scripts.judging import script_findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_epoll._serving.journal import Journal
     from pytest_epoll._serving.replies import Reply
     from pytest_epoll._serving.route_entry import RouteEntry
+    from pytest_epoll._serving.scripts.book import Script, ScriptBook
 
 _LINE = 160
 """Characters of a first line: it may name a route with its criteria."""
@@ -35,20 +37,22 @@ _BYTES = 60
 """Bytes of a malformed request that its finding shows."""
 
 
-def findings(journal: Journal, routes: list[RouteEntry]) -> list[Finding]:
+def findings(journal: Journal, routes: list[RouteEntry], scripts: ScriptBook) -> list[Finding]:
     """Return every finding, kind by kind."""
+    where = {entry.index: entry for entry in routes}
     found = [
         *_unmatched(journal),
         *_unused(routes, journal),
-        *_unfired(journal, {entry.index: entry for entry in routes}),
+        *_unfired(journal, where, {script.index: script for script in scripts.scripts}),
         *_mishaps(journal),
         *_malformed(journal),
+        *script_findings(scripts, journal),
         *_inexact(journal),
     ]
     return sorted(found, key=lambda finding: KINDS.index(finding.kind))
 
 
-_JUDGED_IN_THE_END = frozenset(("unused", "unfired"))
+_JUDGED_IN_THE_END = frozenset(("unused", "unfired", "script"))
 """What may still be met until it is asked for; the other kinds have happened at some time."""
 
 
@@ -156,14 +160,18 @@ def _unused_reply(entry: RouteEntry, reply: Reply) -> Finding:
     return Finding("unused", f"{first}\n  {came}\n  {how}")
 
 
-def _unfired(journal: Journal, routes: Mapping[int, RouteEntry]) -> Iterator[Finding]:
+def _unfired(journal: Journal, routes: Mapping[int, RouteEntry], scripts: Mapping[int, Script]) -> Iterator[Finding]:
     for route, reply, _, fault, why in journal.unfired():
-        entry = routes.get(route)
-        if entry is None:
+        if route in scripts:
+            faults = scripts[route].faults
+            where = scripts[route].name
+        elif route in routes:
+            chosen = routes[route].replies[reply]
+            faults = chosen.faults
+            where = f"{shortened(printable(routes[route].text), _LINE)}, {chosen.location}"
+        else:
             continue  # forgotten by clear(), and with it what was expected of it
-        chosen = entry.replies[reply]
-        where = f"{shortened(printable(entry.text), _LINE)}, {chosen.location}"
-        is_about_request = any(acts_on_reading(one) for one in chosen.faults if repr(one) == fault)
+        is_about_request = any(acts_on_reading(one) for one in faults if repr(one) == fault)
         far = _how_far(journal, (route, reply), timeline.REQUEST_ENDED if is_about_request else timeline.SENT)
         lines = [f"{fault} on {where}: armed but never fired", f"  {why}: {far}"]
         lines.append(f"  not required? {_accepts('unfired')}")
@@ -175,14 +183,17 @@ def _how_far(journal: Journal, reply: tuple[int, int], kind: str) -> str:
     armed = {fact[1:3] for fact in journal.facts if fact[3] == timeline.ARMED and fact[5][:2] == reply}
     sizes: dict[tuple[int, int], int] = dict.fromkeys(sorted(armed), 0)
     for fact in journal.facts:
-        if fact[3] == kind and fact[1:3] in sizes:
-            sizes[fact[1:3]] += fact[4]
+        if fact[3] == kind:
+            for place in (fact[1:3], (fact[1], timeline.NO_EXCHANGE)):  # a script's fault acts on all of a connection
+                if place in sizes:
+                    sizes[place] += fact[4]
     connection, exchange = longest = max(sizes, key=lambda place: sizes[place])
     size = count(sizes[longest], "byte")
+    where = f"c{connection}" if exchange == timeline.NO_EXCHANGE else f"c{connection}.{exchange}"
     if kind == timeline.REQUEST_ENDED:
-        told, what = f"c{connection}.{exchange} had {size}", "requests"
+        told, what = f"{where} had {size}", "requests"
     else:
-        told, what = f"in c{connection}.{exchange} {size} were sent", "replies"
+        told, what = f"in {where} {size} were sent", "replies"
     return told if len(sizes) == 1 else f"{told}, the longest of {len(sizes)} {what}"
 
 

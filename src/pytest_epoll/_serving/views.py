@@ -44,6 +44,21 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A place that a connection script has come to.
+
+    Attributes:
+        name: what `steps.mark()` was given.
+        connection: the index of the connection.
+        at: seconds since the process's first server started.
+    """
+
+    name: str
+    connection: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Desk:
     """Where every view of one server asks: the record, the way to it, and the other views."""
 

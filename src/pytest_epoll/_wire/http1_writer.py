@@ -28,6 +28,7 @@ class Asker(NamedTuple):
     method: str  # "HEAD" and "CONNECT" are framed differently from all others (RFC 9112 section 6.3)
     http_version: str
     keep_alive: bool  # whether the client wants to go on (RFC 9112 section 9.3)
+    is_told: bool = True  # whether a Connection field says by itself what becomes of the connection
 
 
 class Encoding(NamedTuple):
@@ -59,7 +60,7 @@ def encoding(response: Response, asker: Asker) -> Encoding:
     has_content = not (is_bare or status in _NO_CONTENT or asker.method == "HEAD")
     ends_itself = not has_content or _ends_itself(response, has_length=has_length, chunked=is_chunked)
     closes = _closes(response, asker, ends_itself=ends_itself)
-    if b"connection" not in unwanted:
+    if b"connection" not in unwanted and asker.is_told:
         if closes:
             lines.append(b"Connection: close")
         elif asker.http_version == "1.0":

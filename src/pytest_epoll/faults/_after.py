@@ -92,10 +92,9 @@ def while_reading(acts: Acts, position: Position, then: tuple[Act, ...]) -> Acts
     for act in acts:
         if isinstance(act, SendContinue):
             yield replace(act, unless_at=(*act.unless_at, position))
-        elif isinstance(act, ReadTo) and act.position == "end":
+            continue
+        if isinstance(act, ReadTo) and act.instead is None:
             if looks_ahead(position):
                 yield SetOption("receive_buffer", ROOM_TO_LOOK)
-            yield ReadTo(position, read_on=False, instead=then)
-            yield ReadTo("end")
-        else:
-            yield act
+            yield ReadTo(position, read_on=False, instead=then, within=act.position)
+        yield act

@@ -59,14 +59,17 @@ class SlowReads(FaultValue):
         """Set a pace for reading."""
         size = self.size or max(1, round(self.bytes_per_second / PIECES_A_SECOND))
         pause_ns = round(size / self.bytes_per_second * 1e9)
-        is_slow = False
+        has_begun = is_slow = False
         for act in acts:
-            if isinstance(act, ReadTo) and not is_slow:
-                is_slow = True
+            if isinstance(act, ReadTo) and not has_begun:
+                has_begun = True
                 yield Fired(self)
                 if self.receive_buffer is not None:
                     yield SetOption("receive_buffer", self.receive_buffer)
+            if isinstance(act, ReadTo) and not is_slow:
+                is_slow = True
                 yield SetOption("pace", (size, pause_ns))
             yield act
             if isinstance(act, ReadTo) and act.position == "end":
+                is_slow = False
                 yield SetOption("pace", None)

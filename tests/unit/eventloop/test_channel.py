@@ -115,7 +115,7 @@ class FakeConversation:
     def note_sent(self, views):
         self.sent += sum(map(len, views))
 
-    def read_to(self, position, *, read_on):
+    def read_to(self, position, within, *, read_on):
         self.log.append(("read", position, read_on))
         return self.has_read
 

@@ -1,0 +1,1 @@
+"""Connection scripts: what one connection meets, step by step, in place of routing."""

@@ -1,0 +1,305 @@
+"""A scripted connection: what a session is to routing, this is to a script.
+
+The script, wrapped in the faults that act on the whole connection, is one stream of acts, and the channel carries it
+out. Nothing is read but what an act asks for, nothing is sent but what a step says. Between two acts the client's FIN
+and RST are noticed all the same; an RST ends the script, a FIN is met by whoever reads next, as it may be a half-close.
+
+Loop thread only.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from pytest_epoll._core import clock, timeline
+from pytest_epoll._core.acts import Drain, Send, ShutdownWrite
+from pytest_epoll._core.image import Image
+from pytest_epoll._core.messages import RequestRecord, Transcript
+from pytest_epoll._eventloop import probes, receive_queue
+from pytest_epoll._eventloop.channel import Channel
+from pytest_epoll._eventloop.gauged_reads import MORE
+from pytest_epoll._serving import gauge
+from pytest_epoll._serving.exchange import PREVIEW, noting
+from pytest_epoll._serving.hooks import tell_of_fault
+from pytest_epoll._serving.scripts.inbox import Inbox
+from pytest_epoll._serving.scripts.play import Play
+from pytest_epoll._wire import http1_writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_epoll._core.acts import Act
+    from pytest_epoll._eventloop.transport import Transport
+    from pytest_epoll._serving.context import Context
+    from pytest_epoll._serving.exchange import Exchange
+    from pytest_epoll._serving.scripts.book import Run
+
+
+class Outlet:
+    """Counts what is sent: all of it in the transcript, and for the request that it answers."""
+
+    __slots__ = ("_connection", "_context", "_transcript", "exchange")
+
+    def __init__(self, context: Context, connection: int, transcript: Transcript) -> None:
+        self._context = context
+        self._connection = connection
+        self._transcript = transcript
+        self.exchange: Exchange | None = None  # the one that is answered
+
+    def note_sent(self, views: list[memoryview]) -> None:
+        """Note bytes that the kernel has accepted."""
+        self._keep(views)
+        if self.exchange is not None:
+            self.exchange.note_sent(views)
+            return
+        size, begin = sum(map(len, views)), bytes(views[0][:PREVIEW])
+        where = self._connection, timeline.NO_EXCHANGE
+        self._context.journal.facts.append((clock.now_ns(), *where, timeline.SENT, size, begin))
+
+    def note_interim(self, views: list[memoryview]) -> None:
+        """Note an interim response."""
+        if self.exchange is None:
+            self.note_sent(views)
+            return
+        self._keep(views)
+        self.exchange.note_interim(views)
+
+    def _keep(self, views: list[memoryview]) -> None:
+        for view in views:
+            self._transcript.sent.add(view)
+
+
+class Stage:
+    """One scripted connection; see the module's docstring."""
+
+    def __init__(self, context: Context, transport: Transport, run: Run, on_end: Callable[[int], object]) -> None:
+        self.transport = transport
+        self.record = transport.record
+        self.record.transcript = Transcript()
+        self.inbox = Inbox(context, transport, self.record.transcript)
+        self.sink = Outlet(context, self.record.index, self.record.transcript)
+        self.has_parted = False  # an answer of the routes, or the test, has said goodbye
+        self.is_between_requests = False  # the routes wait for the next one
+        self.has_reached = False
+        self.preemption: tuple[Act, ...] | None = None  # what happens to the next request in place of an answer
+        self._context = context
+        self._on_end = on_end
+        self._run = run
+        self._is_reading = False  # an act waits for what the client sends
+        self._is_draining = False
+        self._pace: tuple[int, int] | None = None
+        self._play = Play(self, context, run)
+        self._channel = Channel(context.loop, transport, self, context.journal.facts, context.probe, goes_on=True)
+
+    def begin(self) -> None:
+        """Begin the script; the transport is attached."""
+        self.transport.pause_reading()
+        self.transport.gauge_reads(self._room)
+        stream = self._play.acts()
+        faults = self._run.script.faults
+        if any(0 in getattr(fault, "positions", tuple)() for fault in faults):
+            # Byte 0 of a connection is there at once, not when something is sent.
+            stream = chain((Send(Image(b"")),), stream)
+        whole = RequestRecord(self.record.index, timeline.NO_EXCHANGE, self.record.opened_ns)  # they are no request's
+        for place, fault in enumerate(faults):
+            identity = (self._run.script.index, 0, place, repr(fault))
+            then = partial(tell_of_fault, self._context, whole, fault)
+            stream = noting(fault.through(stream), fault, identity, then)
+        self._channel.perform(stream, timeline.NO_EXCHANGE)
+
+    # -- what the transport reports --
+
+    def _room(self, data: bytes) -> int:
+        if self._is_draining:
+            return len(data)
+        room = self.inbox.room(data)
+        if room == MORE:
+            return MORE
+        if not room:  # the position is here: nothing is taken, so nobody else will tell
+            self._context.loop.call_soon(self._look)
+        return room if self._pace is None else min(room, self._pace[0])
+
+    def data_received(self, data: bytes) -> None:
+        """Take what an act has asked for."""
+        if self._is_draining:
+            self.inbox.discard(data)
+            return
+        self.inbox.take(data)
+        if self.inbox.is_done and self._is_reading:
+            self._go_on()
+        elif self.inbox.is_done:
+            self.transport.pause_reading()
+        elif self._pace is not None:
+            self.transport.pause_reading()
+            self._context.loop.call_later(self._pace[1], self._read_on)
+
+    def _look(self) -> None:
+        if self._is_reading and self.inbox.is_done:
+            self._go_on()
+
+    def _read_on(self) -> None:
+        if self._is_reading:
+            self.transport.resume_reading()
+
+    def _go_on(self) -> None:
+        self._is_reading, self.has_reached = False, self.inbox.has_reached
+        self.transport.pause_reading()
+        self._channel.resume()
+
+    def eof_received(self) -> None:
+        """The client has sent FIN, and everything before it has been read."""
+        self.inbox.end(None)
+        if self._is_draining:
+            self._channel.eof_received()
+        elif self._is_reading:
+            self._go_on()
+
+    def goodbye_noticed(self) -> None:
+        """The client has sent FIN while nothing is read; one that was stalled has given up."""
+        if self._channel.is_stalled:
+            self._channel.is_stalled = False
+            self._channel.resume()
+
+    def connection_lost(self) -> None:
+        """The client has reset the connection: nothing of the script can meet anybody any more."""
+        self.inbox.end("the client reset the connection")
+        self._is_reading = False
+        self._channel.abort()
+        self._play.client_left("the client reset the connection")
+
+    def all_sent(self) -> None:
+        """The kernel has taken the rest."""
+        self._channel.resume()
+
+    def refresh(self) -> None:
+        """Take up the list of facts anew after the record was cleared."""
+        self.transport.facts = self._channel.facts = self._context.journal.facts
+
+    def released(self) -> None:
+        """The connection has ended."""
+        self.inbox.close("the server broke the connection off")
+        self._context.journal.connection_ended(self.record.index)
+        self._on_end(self.record.index)
+
+    # -- what the engine asks --
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the script does nothing: it stalls, it is over, or its routes wait for a request."""
+        return self._channel.is_stalled or self._is_draining or not self._channel.is_busy or self.is_between_requests
+
+    def begin_gauging(self) -> None:
+        """Look before reading: it always does."""
+
+    def can_part(self, how: str) -> bool:
+        """Whether that goodbye of ours has not been said yet."""
+        return self.transport.is_open and (how == "rst" or not self.transport.has_shut_down)
+
+    def part(self, how: str) -> None:
+        """Say goodbye now, whatever the script is at: "fin" and drain, or "rst"."""
+        if not self.can_part(how):
+            return
+        self._cut("the test closed the connection")
+        if how == "rst":
+            self.transport.reset()
+        else:
+            self.transport.drop_unsent()
+            self._channel.perform(iter((ShutdownWrite(), Drain())), timeline.NO_EXCHANGE)
+
+    def stop(self) -> None:
+        """The server stops: end the connection at once."""
+        self.inbox.end("the server stopped")
+        self._is_reading = False
+        self._is_draining = True  # whatever is there may be read
+        self._channel.abort()
+        self.transport.abandon()
+
+    def _cut(self, reason: str) -> None:
+        self._run.is_cut = True
+        self.has_parted = True
+        self._is_reading = self._channel.is_stalled = False
+        self.inbox.close(reason)
+        self._channel.abort()
+
+    # -- what the script asks --
+
+    def look_ahead(self) -> bytes | None:
+        """Return the first bytes that came and were not read, b"" if there is the client's FIN, None for nothing."""
+        return receive_queue.look(self.transport.sock)
+
+    def answer(self, exchange: Exchange) -> None:
+        """Count what is sent from now on for that request, if it is one."""
+        self.sink.exchange = exchange if exchange.is_listed else None
+
+    # -- what the channel asks --
+
+    def read_to(self, position: object, within: object, *, read_on: bool) -> bool:  # noqa: ARG002 - nobody reads on here
+        """Read up to a position, or to the end of what it lies in."""
+        is_there = self.inbox.want(position, within)
+        self.has_reached = self.inbox.has_reached
+        if is_there or self.transport.has_eof or not self.transport.is_open:
+            return True
+        self._is_reading = True
+        self.transport.resume_reading()
+        return False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the newest request has ended; also if there is none."""
+        return self.inbox.newest is None or self.inbox.newest.record.complete is not None
+
+    @property
+    def has_read_ahead(self) -> bool:
+        """Whether bytes were read that nobody asked for: never."""
+        return False
+
+    def read_on(self) -> None:
+        """Have what is left of the newest request read while later acts run."""
+        if not self.inbox.want("end", "end"):
+            self.transport.resume_reading()
+
+    def preempt_next(self, then: tuple[Act, ...]) -> None:
+        """Have this happen once the routes have the next request, in place of its answer."""
+        self.preemption = then
+
+    def set_pace(self, pace: tuple[int, int] | None) -> None:
+        """Read so many bytes at once, with a pause behind them."""
+        self._pace = pace
+
+    def send_continue(self, unless_at: tuple[object, ...]) -> None:
+        """Send `100 Continue` if the client still waits for it, and the body is wanted."""
+        exchange = self.inbox.newest
+        if exchange is not None and self.wants_continue(unless_at):
+            exchange.record.continued_ns = clock.now_ns()
+            self.transport.send([(memoryview(http1_writer.CONTINUE), self)])
+
+    def wants_continue(self, unless_at: tuple[object, ...]) -> bool:
+        """Whether the client still waits for `100 Continue`, and the body is wanted."""
+        exchange = self.inbox.newest
+        head = None if exchange is None else exchange.record.head
+        if exchange is None or head is None or not head.expects_continue or exchange.record.body_started_ns is not None:
+            return False
+        if exchange.record.complete is None and probes.unread_bytes(self.transport.fd):
+            return False  # the body came with its head: nobody waits
+        reader = self.inbox.intake.reader
+        return not any(gauge.look(reader, exchange.record, position).is_reached for position in unless_at)
+
+    def note_sent(self, views: list[memoryview]) -> None:
+        """Note an interim response, which belongs to no answer's bytes."""
+        self.sink.note_interim(views)
+
+    def begin_drain(self) -> None:
+        """From now on discard what the client sends."""
+        self._is_draining = True
+        self.inbox.close("the script did not wait for the rest of it")
+        self.transport.resume_reading()
+
+    def stream_ended(self, *, is_free: bool) -> None:  # noqa: ARG002 - a script is never free for the next one
+        """The script is over, or a fault has ended it."""
+        run = self._run
+        run.is_cut = not run.is_over and run.failure is None
+        if self.transport.is_open:  # a stall that the client has ended
+            self.transport.shut_down(goodbye=True)
+            self.transport.release()
