@@ -99,6 +99,33 @@ def test_a_connection_that_is_used_again_ends_there(server, place, prove, how, r
     assert [] == server.findings()
 
 
+EXPECT = POST[:-102] + b"Expect: 100-continue\r\n\r\n"
+REFUSED = b"HTTP/1.1 417 Expectation Failed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+ON_EXPECT = {
+    faults.NoContinue(): (b"y" * 100, HUNDRED, 100),
+    faults.RejectContinue(): (b"", REFUSED, 0),
+}
+"""What the client sends without having been asked, what it reads, and how much of its body is in the record."""
+
+
+@pytest.mark.parametrize("fault", ON_EXPECT, ids=repr)
+def test_a_client_that_waits_for_a_100_gets_none(server, place, prove, fault):
+    server.post("/x").respond(content=b"x" * 100, fault=fault)
+    body, answer, taken = ON_EXPECT[fault]
+
+    def scene(number):
+        with place.connect(server.address) as client:
+            client.send(EXPECT)
+            server.wait_for_connections(1)[-1].wait_event("fault")
+            client.send(body)
+            data = client.recv_exactly(len(answer))
+            return (answer, taken), (data, len(server.last_request.body_so_far))
+
+    prove(scene, share=5)
+
+    assert [] == server.findings()
+
+
 @pytest.mark.parametrize("fault", ON_THE_REQUEST, ids=repr)
 def test_a_request_is_read_to_the_byte(server, place, prove, fault):
     server.post("/x").respond(200, fault=fault)

@@ -102,7 +102,10 @@ class Exchange:
         if image is self._announced:
             return
         self.expect(image)
-        if image.rest is not None and self._announced is not None and self._announced.rest == ():
+        is_own = self._announced is None  # the reply was not even begun, the answer is a fault's own
+        if is_own:
+            self.record.status = http1_writer.status_of(image.head) or self.record.status
+        if image.rest is not None and (is_own or (self._announced is not None and self._announced.rest == ())):
             size = image.size + sum(piece.size for piece in image.rest)
             self._journal.note(clock.now_ns(), self.record, timeline.DUE, size)
 

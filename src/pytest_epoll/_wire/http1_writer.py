@@ -7,6 +7,7 @@ removed it; nothing else, so that a test sees in the client what it wrote.
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ _NO_CONTENT = frozenset((204, 304))
 """Beside 1xx the statuses whose responses have no content (RFC 9110 section 6.4.1)."""
 
 _NOT_MODIFIED = 304
+
+_STATUS = re.compile(rb"HTTP/\d\.\d (\d{3})\b")
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -131,6 +134,12 @@ def _last_part(start: int, size: int) -> Part:
 def refusal(status: int, text: str) -> Response:
     """Return our own answer to a request after which the connection can't be used any more (RFC 9112 section 9.6)."""
     return Response(status, text=text, headers={"Connection": "close"})
+
+
+def status_of(head: bytes) -> int | None:
+    """Return the status that a head says, or None if it says none."""
+    match = _STATUS.match(head)
+    return None if match is None else int(match[1])
 
 
 def unmatched(text: str, *, closes: bool) -> Response:

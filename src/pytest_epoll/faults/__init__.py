@@ -20,7 +20,9 @@ from pytest_epoll.faults.hang_up import HangUp
 from pytest_epoll.faults.malformed_chunk import MalformedChunk
 from pytest_epoll.faults.malformed_head import MalformedHead
 from pytest_epoll.faults.missing_final_chunk import MissingFinalChunk
+from pytest_epoll.faults.no_continue import NoContinue
 from pytest_epoll.faults.partial_writes import PartialWrites
+from pytest_epoll.faults.reject_continue import RejectContinue
 from pytest_epoll.faults.reset import Reset
 from pytest_epoll.faults.slow_reads import SlowReads
 from pytest_epoll.faults.slow_writes import SlowWrites
@@ -43,7 +45,9 @@ __all__ = (
     "MalformedChunk",
     "MalformedHead",
     "MissingFinalChunk",
+    "NoContinue",
     "PartialWrites",
+    "RejectContinue",
     "Reset",
     "SlowReads",
     "SlowWrites",

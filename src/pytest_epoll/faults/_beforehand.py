@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from pytest_epoll._core import acts
 from pytest_epoll._core.content import checked_delay
 from pytest_epoll._core.image import Image
+from pytest_epoll._core.response import Response
 from pytest_epoll._core.score import is_fault, is_gate
 from pytest_epoll._wire import http1_writer
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_epoll._core.acts import Acts
-    from pytest_epoll._core.response import Response
     from pytest_epoll._wire.http1_writer import Encoding
 
 _ASKER: Final = http1_writer.Asker("GET", "1.1", keep_alive=True)
@@ -80,6 +80,12 @@ def answer(response: Response) -> Acts:
         yield from _ending(form)
         return
     yield from _played(iter(items), response, form)
+
+
+def bare(status: int) -> Image:
+    """Return an answer without a body, after which the connection can't be used any more."""
+    response = Response(status, headers={"Connection": "close"})
+    return http1_writer.whole(response, http1_writer.encoding(response, _ASKER))
 
 
 def _played(items: Iterator[object], response: Response, form: Encoding) -> Acts:

@@ -82,6 +82,9 @@ def _told(act: Act) -> Iterator[str]:
             yield _WHEN[name]
             yield from _told_within(branch)
         yield "else"
+    elif isinstance(act, acts.SendContinue):
+        if act.is_withheld:
+            yield "send no 100 Continue"
     elif isinstance(act, acts.NextRequest) and act.then is not None:
         yield "read the next request to its end, and leave it unanswered; then"
         yield from _told_within(act.then)

@@ -90,6 +90,17 @@ GATE = EpollServer().gate()
                 NEXT,
             ],
         ),
+        (faults.NoContinue(), ["send no 100 Continue", ..., READ, WHOLE, NEXT]),
+        (
+            faults.RejectContinue(413),
+            [
+                "send no 100 Continue",
+                ...,
+                "send 79 bytes: b'HTTP/1.1 413 Request Entity Too Large\\r\\nConnectio'...",
+                "FIN",
+                "read and discard until the client closes",
+            ],
+        ),
     ],
     ids=repr,
 )
