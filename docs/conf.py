@@ -53,7 +53,7 @@ nitpick_ignore_regex = [
     # Aliases that the text beside them explains.
     (
         "py:class",
-        r"(Acts|Contained|pytest_epoll\.match\.Contained|GivenReply|H|HeaderItems|Informational|Path|Position|Step|StreamSource)",
+        r"(Acts|AtAccept|Contained|pytest_epoll\.match\.Contained|GivenReply|H|HeaderItems|Informational|Path|Position|Step|StreamSource)",
     ),
 ]
 

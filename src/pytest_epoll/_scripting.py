@@ -10,15 +10,16 @@ from pytest_epoll._core import clock, limits
 from pytest_epoll._core.checks import checked_flag, checked_text, checked_whole
 from pytest_epoll._core.location import caller
 from pytest_epoll._core.score import is_fault
-from pytest_epoll._serving.scripts.book import Script
+from pytest_epoll._serving.scripts.book import Attempts, Script
 from pytest_epoll._serving.scripts.step import Step
 from pytest_epoll._serving.views import Mark
 from pytest_epoll._serving.waits import runs_an_event_loop
 from pytest_epoll.errors import UsageError, UsageTypeError, WaitTimeout
+from pytest_epoll.faults.at_accept import AtAccept
 from pytest_epoll.steps import routes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_epoll._serving.barrier import Barrier
     from pytest_epoll._serving.journal import Journal
@@ -30,14 +31,16 @@ if TYPE_CHECKING:
     from pytest_epoll.server import EpollServer
 
 
-def attempts(self: EpollServer, *replies: GivenReply) -> Route:  # noqa: D417 - of EpollServer, so self needs none
+def attempts(self: EpollServer, *replies: GivenReply | AtAccept) -> Route:  # noqa: D417 - of EpollServer: no self
     """Say what the 1st, 2nd, 3rd attempt of a client meets, whatever it asks for.
 
     It is a route of the highest priority for every request: each reply is used once, the last one repeats, and one
-    that is never used is a finding. An attempt is a request: a refused or unanswered connect can't be counted.
+    that is never used is a finding. An attempt is a request; `faults.at_accept(fault)` stands for one that gets no
+    further than its connection. A refused or unanswered connect can't be counted.
 
     Args:
-        *replies: as `Route.respond_with` takes them.
+        *replies: as `Route.respond_with` takes them, and `faults.at_accept(fault)`: the connection that is accepted
+            when it is its turn meets the fault.
 
     Returns:
         That route, for further replies and for what came.
@@ -46,7 +49,34 @@ def attempts(self: EpollServer, *replies: GivenReply) -> Route:  # noqa: D417 - 
         UsageError: no reply, or `attempts()` was called before and has not been cleared.
         UsageTypeError: something that is no reply.
     """
-    return self.route(priority=float("inf"), optional=False).respond_with(*replies)
+    answers = [reply for reply in replies if not isinstance(reply, AtAccept)]
+    if replies and not answers:
+        message = "attempts() needs at least one reply that is no at_accept(); to break every connection: script(fault)"
+        raise UsageError(message)
+    route = self.route(priority=float("inf"), optional=False).respond_with(*answers)
+    if len(answers) < len(replies):
+        entry = route._entry  # noqa: SLF001 - one class in several files; the route itself would keep the server alive
+        plan = Attempts(tuple(_scripts_of(replies)), lambda: entry.calls)
+        self._barrier.call(lambda: self._scripts.plan(plan))
+    return route
+
+
+def _scripts_of(replies: Sequence[GivenReply | AtAccept]) -> Iterator[Script | None]:
+    location = caller()
+    for number, reply in enumerate(replies, 1):
+        if isinstance(reply, AtAccept):
+            title = f"attempt {number} of {len(replies)}, {reply!r}"
+            yield Script(
+                steps=(routes(),),
+                faults=(reply.fault,),
+                connection=None,
+                is_optional=False,
+                location=location,
+                index=next(_indexes),
+                title=title,
+            )
+        else:
+            yield None
 
 
 def script(  # noqa: D417 - likewise
@@ -126,12 +156,12 @@ def make_script(items: Iterable[object], connection: int | None, *, optional: bo
     if connection is not None:
         checked_whole("connection", connection, least=0)
     return Script(
-        tuple(steps) or (routes(),),
-        tuple(faults),  # type: ignore[arg-type]  # is_fault() has looked
-        connection,
-        checked_flag("optional", optional),
-        caller(),
-        next(_indexes),
+        steps=tuple(steps) or (routes(),),
+        faults=tuple(faults),  # type: ignore[arg-type]  # is_fault() has looked
+        connection=connection,
+        is_optional=checked_flag("optional", optional),
+        location=caller(),
+        index=next(_indexes),
     )
 
 
@@ -149,7 +179,7 @@ def _refuse_behind_the_end(steps: Iterable[Step]) -> Step | None:
 
 def let_end(barrier: Barrier, scripts: ScriptBook) -> None:
     """Wait for scripts that stand at a pause and will come further by themselves; not for ever, and not for clients."""
-    if not scripts.scripts or runs_an_event_loop():  # the client may live on that loop
+    if scripts.is_empty or runs_an_event_loop():  # the client may live on that loop
         return
     if not barrier.call(scripts.is_pending):
         return

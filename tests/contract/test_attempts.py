@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from pytest_epoll import Response, errors, faults
+from pytest_epoll import Response, errors, faults, steps
 
 
 def call(server, times):
@@ -47,3 +47,82 @@ def test_a_second_plan_of_attempts_is_refused(server):
 def test_attempts_of_nothing_are_refused(server):
     with pytest.raises(errors.UsageError, match="at least one reply"):
         server.attempts()
+
+
+# -- attempts that get no further than their connection --
+
+
+def attempt(server, times):
+    """Make attempts that each have a connection of their own."""
+    outcomes = []
+    for _ in range(times):
+        try:
+            outcomes.append(httpx.get(server.url, trust_env=False).status_code)
+        except (httpx.ConnectError, httpx.ReadError):  # so fast that connecting may already fail
+            outcomes.append("reset")
+        except httpx.RemoteProtocolError:
+            outcomes.append("closed")
+    return outcomes
+
+
+def test_a_fault_at_accept_takes_a_connection_in_its_turn(server):
+    route = server.attempts(
+        faults.at_accept(faults.Reset()), 503, faults.at_accept(faults.HangUp()), Response(200, text="at last")
+    )
+
+    assert ["reset", 503, "closed", 200, 200] == attempt(server, 5)
+    assert (3, []) == (route.call_count, server.findings())
+    assert [0, 1, 0, 1, 1] == [len(connection.requests) for connection in server.connections]
+
+
+def test_the_last_one_repeats_also_if_it_takes_connections(server):
+    server.attempts(200, faults.at_accept(faults.Reset()))
+
+    assert [200, "reset", "reset"] == attempt(server, 3)
+    assert server.findings() == []
+
+
+def test_a_fault_at_accept_that_ends_nothing_goes_on_with_the_routes(server):
+    server.attempts(faults.at_accept(faults.Delay(0.01)), 503, 200)
+
+    assert [503, 200] == attempt(server, 2)
+    assert server.findings() == []
+
+
+def test_a_fault_at_accept_that_no_connection_came_for_is_a_finding(server):
+    server.attempts(503, faults.at_accept(faults.Reset()), 200)
+    attempt(server, 1)
+    found = {finding.text.partition("\n")[0] for finding in server.findings()}
+
+    assert any("attempt 2 of 3, faults.at_accept(faults.Reset()), test_attempts.py:" in text for text in found)
+    assert all(finding.kind == "unused" for finding in server.findings())
+
+
+def test_a_script_for_a_connection_comes_before_an_attempt(server):
+    server.script(steps.read_request(), steps.respond(418), connection=0)
+    server.attempts(faults.at_accept(faults.Reset()), 200)
+
+    assert [418, "reset", 200] == attempt(server, 3)
+
+
+def test_clear_forgets_attempts_at_accept(server):
+    server.attempts(faults.at_accept(faults.Reset()), 200)
+    server.clear()
+    server.get("/").respond(204)
+
+    assert [204] == attempt(server, 1)
+
+
+def test_attempts_of_connections_alone_are_refused(server):
+    with pytest.raises(errors.UsageError, match=r"script\(fault\)"):
+        server.attempts(faults.at_accept(faults.Reset()))
+
+
+def test_what_is_no_fault_is_refused_at_accept():
+    with pytest.raises(errors.UsageTypeError, match="not 503"):
+        faults.at_accept(503)
+
+
+def test_at_accept_is_no_reply_of_a_route(server):
+    with pytest.raises(errors.UsageTypeError, match="no reply"):
+        server.get("/").respond_with(faults.at_accept(faults.Reset()))

@@ -66,6 +66,7 @@ MINIMAL = {
     "sweeps.strategies.segmentations": {"response": Response()},
     "EpollServer.script": {"steps_or_faults": (steps.stall(),)},
     "EpollServer.wait_for_mark": {"name": "x"},
+    "faults.at_accept": {"fault": faults.Reset()},
     "steps.read_exactly": {"n": 1},
     "steps.read_until": {"mark": b"x"},
     "steps.expect_silence": {"seconds": 1},

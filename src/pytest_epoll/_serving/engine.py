@@ -251,7 +251,7 @@ class Engine:
         whence = f"{address[0]}:{address[1]}{listener.suffix}"
         journal.facts.append((at_ns, record.index, timeline.NO_EXCHANGE, timeline.ACCEPTED, 0, whence))
         transport = Transport(self.loop, sock, record, journal.facts)
-        run = self._scripts.claim(record) if self._scripts.scripts else None
+        run = None if self._scripts.is_empty else self._scripts.claim(record)
         if run is None:
             session = self._sessions[record.index] = Session(self._context, transport, self._sessions.pop)
             if self._context.router.is_gauging:

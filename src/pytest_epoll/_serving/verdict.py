@@ -43,7 +43,7 @@ def findings(journal: Journal, routes: list[RouteEntry], scripts: ScriptBook) ->
     found = [
         *_unmatched(journal),
         *_unused(routes, journal),
-        *_unfired(journal, where, {script.index: script for script in scripts.scripts}),
+        *_unfired(journal, where, {script.index: script for script in scripts.all()}),
         *_mishaps(journal),
         *_malformed(journal),
         *script_findings(scripts, journal),

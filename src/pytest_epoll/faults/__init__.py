@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pytest_epoll.faults._fault import Fault
 from pytest_epoll.faults._positions import before, body, chunk, content, event, half_of, header, interim
+from pytest_epoll.faults.at_accept import at_accept
 from pytest_epoll.faults.chunk_extensions import ChunkExtensions
 from pytest_epoll.faults.close_idle import CloseIdle
 from pytest_epoll.faults.close_on_reuse import CloseOnReuse
@@ -55,6 +56,7 @@ __all__ = (
     "StopReading",
     "Wait",
     "WrongContentLength",
+    "at_accept",
     "before",
     "body",
     "chunk",

@@ -13,6 +13,8 @@ from pytest_epoll._serving.scripts.step import FAILS, LEFT, unrolled
 from pytest_epoll.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_epoll._core.messages import ConnectionRecord
     from pytest_epoll._serving.scripts.step import Step
     from pytest_epoll.faults import Fault
@@ -28,10 +30,13 @@ class Script:
     is_optional: bool
     location: str
     index: int  # among all scripts of the process's servers; below 0, so that it is no route's
+    title: str = ""  # of one that an attempt stands for
 
     @property
     def name(self) -> str:
         """How findings name it."""
+        if self.title:
+            return f"{self.title}, {self.location}"
         whose = "every connection" if self.connection is None else f"connection {self.connection}"
         return f"script for {whose}, {self.location}"
 
@@ -78,12 +83,44 @@ class Run:
         return self.record.ended_ns is None and self.record.closed_by != "client"
 
 
+class Attempts:
+    """What the attempts of a client meet: None for one that a reply of the route meets, a script for a connection.
+
+    Args:
+        scripts: one entry an attempt, in their order.
+        count_requests: how many attempts have met a reply so far.
+    """
+
+    def __init__(self, scripts: tuple[Script | None, ...], count_requests: Callable[[], int]) -> None:
+        self.scripts = scripts
+        self._count_requests = count_requests
+        self._connections = 0
+
+    def claim(self) -> Script | None:
+        """Return the script that the connection which is accepted now meets, if it is one's turn; the last repeats."""
+        turn = min(self._count_requests() + self._connections, len(self.scripts) - 1)
+        script = self.scripts[turn]
+        self._connections += script is not None
+        return script
+
+
 class ScriptBook:
     """One server's scripts."""
 
     def __init__(self) -> None:
         self.scripts: list[Script] = []
+        self.attempts: Attempts | None = None
         self.runs: list[Run] = []
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no connection has anything to meet."""
+        return not self.scripts and self.attempts is None
+
+    def all(self) -> list[Script]:
+        """Return the scripts, those of attempts included."""
+        attempts = () if self.attempts is None else self.attempts.scripts
+        return [*self.scripts, *(script for script in attempts if script is not None)]
 
     def add(self, script: Script, accepted: int) -> None:
         """Enter a script; so many connections have been accepted.
@@ -104,15 +141,17 @@ class ScriptBook:
             raise UsageError(message)
         self.scripts.append(script)
 
+    def plan(self, attempts: Attempts) -> None:
+        """Enter what attempts meet."""
+        self.attempts = attempts
+
     def claim(self, record: ConnectionRecord) -> Run | None:
         """Return the run of a connection's script, if it has one."""
-        found = None
-        for script in self.scripts:
-            if script.connection == record.index:
-                found = script
-                break
-            if script.connection is None:
-                found = script
+        found = next((script for script in self.scripts if script.connection == record.index), None)
+        if found is None and self.attempts is not None:
+            found = self.attempts.claim()
+        if found is None:
+            found = next((script for script in self.scripts if script.connection is None), None)
         if found is None:
             return None
         run = Run(found, record)
@@ -127,3 +166,4 @@ class ScriptBook:
         """Forget all scripts; those that run go on."""
         self.scripts.clear()
         self.runs.clear()
+        self.attempts = None

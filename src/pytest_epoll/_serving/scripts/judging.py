@@ -24,7 +24,7 @@ _BYTES = 60
 
 def script_findings(scripts: ScriptBook, journal: Journal) -> Iterator[Finding]:
     """Yield what is unmet, script by script."""
-    for script in scripts.scripts:
+    for script in scripts.all():
         if script.is_optional:
             continue
         if not any(run.script is script for run in scripts.runs):
