@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import http.client
+import os
 import shutil
 import socket
 import subprocess
@@ -583,9 +584,9 @@ def test_without_a_descriptor_refusing_fails_and_the_server_goes_on_to_accept(se
 
 
 @pytest.mark.parametrize("block", ["refusing_connections", "stalling_connections"])
-def test_where_the_kernel_takes_no_filter_it_says_so(server, block, monkeypatch):
-    monkeypatch.setattr("pytest_epoll._eventloop.probes._SO_ATTACH_FILTER", 9999)
-    with pytest.raises(errors.UsageError, match=r"takes no socket filter \(.*use pause_accepts\(\)"):
+def test_where_the_kernel_cannot_do_it_it_says_so(server, block, monkeypatch):
+    monkeypatch.setattr("pytest_epoll._eventloop.sockets._IP_MINTTL", 9999)
+    with pytest.raises(errors.UsageError, match=r"does not take IP_MINTTL \(.*use pause_accepts\(\)"):
         getattr(server, block)().__enter__()
 
     assert OK == served(server.address)
@@ -593,6 +594,56 @@ def test_where_the_kernel_takes_no_filter_it_says_so(server, block, monkeypatch)
 
 @pytest.mark.parametrize("block", ["refusing_connections", "stalling_connections"])
 def test_elsewhere_than_on_linux_it_says_so(server, block, monkeypatch):
-    monkeypatch.setattr("pytest_epoll._eventloop.probes.sys.platform", "plan9")
-    with pytest.raises(errors.UsageError, match="plan9 has no socket filters"):
+    monkeypatch.setattr("pytest_epoll._eventloop.sockets.sys.platform", "plan9")
+    with pytest.raises(errors.UsageError, match="plan9 has no IP_MINTTL"):
         getattr(server, block)().__enter__()
+
+
+AS_NOBODY = """
+import os, socket
+from pytest_epoll import EpollServer
+from pytest_epoll.testing import RawClient
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+with EpollServer() as server:
+    for block in ("refusing_connections", "stalling_connections", "pausing_accepts"):
+        with getattr(server, block)():
+            try:
+                RawClient(server.address, timeout=0.05).close()
+                print("connected")
+            except OSError as error:
+                print(type(error).__name__)
+"""
+
+
+@pytest.mark.skipif(
+    os.getuid() != 0, reason="only root can become somebody else, and the other tests are somebody else"
+)
+def test_it_takes_no_rights():
+    """A filter on the listening socket would: newer kernels take one on a TCP socket from root only."""
+    finished = subprocess.run([sys.executable, "-c", AS_NOBODY], capture_output=True, text=True, timeout=60)
+
+    assert "ConnectionRefusedError\nTimeoutError\nconnected\n" == finished.stdout
+
+
+def test_where_every_segment_has_the_greatest_ttl_it_says_so(server):
+    """Then none is dropped for a lower one; it is a setting of the whole system."""
+    for listener in server._barrier.engine.listeners:
+        listener.sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 255)
+    with pytest.raises(errors.UsageError, match="sends with a TTL of 255"):
+        server.stall_connections()
+
+    assert OK == served(server.address)
+
+
+@pytest.mark.parametrize("block", ["refusing_connections", "stalling_connections"])
+def test_who_was_accepted_of_a_deaf_socket_is_heard(any_server, block):
+    """What drops a client's SYN is inherited by what is accepted; later segments must come through."""
+    for _ in range(3):
+        with getattr(any_server, block)():
+            pass
+        with RawClient(any_server.address) as client:
+            for _ in range(3):
+                client.send(GET)
+                assert OK == client.recv_exactly(len(OK))

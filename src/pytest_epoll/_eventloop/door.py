@@ -10,16 +10,21 @@ Facts
   but another socket in its place, and rename(2) puts it there without a gap.
 - A Unix domain socket whose queue is full answers a client that has a timeout at once, with EAGAIN.
 
-Refusing: drop SYNs (`probes.drop_syns`), accept who waits, stop listening; so nobody is torn from a connection that was
-made before, and who asks in these few microseconds is refused when it asks again. A port that the kernel has chosen is
-first bound once more, by a socket that takes the old one's place and number; for that SO_REUSEPORT is set on both until
-the old one is gone. Then SO_REUSEADDR is taken off, and no stranger can have the port. Stalling: drop SYNs. Pausing:
-accept who waits, then look away from the queue; the kernel goes on completing handshakes until it is full.
+Refusing: accept who waits, make the socket deaf (`sockets.deafen`), accept whoever is in mid-handshake, stop listening;
+so nobody is torn from a connection that was made before, and who asks in these 0.1 ms is refused when it asks again. A
+port that the kernel has chosen is first bound once more, by a socket that then takes the old one's place and number;
+for that SO_REUSEPORT is set on both until the old one is gone. Then SO_REUSEADDR is taken off, and no stranger can have
+the port. Stalling: make it deaf. Pausing: accept who waits, then look away from the queue; the kernel goes on
+completing handshakes until it is full.
+
+Rejected: to stall by `listen(0)` and connections of our own that fill the queue: they are in everybody's way who counts
+connections, and two are needed where one is counted. To stall by a filter (SO_ATTACH_FILTER): newer kernels take one on
+a TCP socket from root only.
 
 What is asked for. A block's wish holds from entering to leaving it; of several the one that was entered last counts,
 whichever is left first. A plain call ends the wishes of all blocks and holds until the next one.
 
-What it costs: 0.2 ms to refuse for the first time, 0.05 ms to stall; nothing until something is asked for.
+What it costs: 0.3 ms to refuse, 0.04 ms to stall or to pause; nothing until something is asked for.
 
 Loop thread only.
 """
@@ -31,8 +36,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pytest_epoll._eventloop import probes
-from pytest_epoll._eventloop.sockets import SPARE, open_unix_socket
+from pytest_epoll._eventloop.sockets import SPARE, close_listening_socket, deafen, hear_again, open_unix_socket
 
 if TYPE_CHECKING:
     from pytest_epoll._eventloop.listener import Listener
@@ -128,10 +132,9 @@ class Door:
         return True
 
     def _hear(self, *, is_deaf: bool) -> None:
-        """Listen, and drop SYNs or hear them."""
-        if is_deaf and not self._is_deaf:
-            probes.drop_syns(self.sock)
-            self._is_deaf = True
+        """Listen, and hear who asks for a connection or not."""
+        if is_deaf:
+            self._deafen()
         if not self._is_listening:
             if self.listener.path is None:
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -139,8 +142,17 @@ class Door:
             else:
                 self._replace_file(self.listener.path)
             self._is_listening = True
-        if self._is_deaf and not is_deaf:
-            probes.answer_syns(self.sock)
+        if not is_deaf:
+            self._hear_again()
+
+    def _deafen(self) -> None:
+        if not self._is_deaf:
+            deafen(self.sock)
+            self._is_deaf = self.listener.has_been_deaf = True
+
+    def _hear_again(self) -> None:
+        if self._is_deaf:
+            hear_again(self.sock)
             self._is_deaf = False
 
     # -- refusing --
@@ -156,53 +168,62 @@ class Door:
         self._is_listening = False
 
     def _refuse_syns(self) -> None:
-        if not self._is_deaf:
-            probes.drop_syns(self.sock)
+        was_deaf, new = self._is_deaf, None
+        self.listener.accept_some()
         try:
-            self.listener.accept_some()
-            self._hold_port()
+            new = None if self._is_port_held else self._bound_once_more()
+            self._deafen()
+            self.listener.accept_until_quiet()
         except BaseException:
-            if not self._is_deaf:
-                probes.answer_syns(self.sock)
+            if new is not None:
+                new.close()
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
+            if not was_deaf:
+                self._hear_again()
             raise
-        self.listener.shut_down()
+        if new is None:
+            self.listener.shut_down()
+        else:
+            self._take_place(new)
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
+            self.sock.listen(1)  # deaf; the kernel forgets that the port was once shared
+            self.listener.shut_down()
+            self._is_port_held = True
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
-        probes.answer_syns(self.sock)
-        self._is_deaf = False
 
-    def _hold_port(self) -> None:
-        """Have the port bound by number, so that it is kept when nobody listens; who listens is deaf, and stays so.
+    def _bound_once_more(self) -> socket.socket:
+        """Return a deaf socket that is bound to the port by number, and so keeps it when nobody listens.
 
         Raises:
+            UsageError: this system can't do it.
             OSError: there is no descriptor left.
         """
-        if self._is_port_held:
-            return
         old = self.sock
-        with socket.socket(old.family, socket.SOCK_STREAM) as new:
+        new = socket.socket(old.family, socket.SOCK_STREAM)
+        try:
             new.setblocking(False)
+            deafen(new)
             for level, option in _OPTIONS:
                 if level != socket.IPPROTO_IPV6 or old.family == socket.AF_INET6:
                     new.setsockopt(level, option, old.getsockopt(level, option))
-            new.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            old.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            try:
-                new.bind(old.getsockname())
-                probes.drop_syns(new)
-                self.listener.accept_some()  # who was in mid-handshake
-            except BaseException:
-                old.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
-                raise
-            self._take_place(new)
-        self._is_port_held = True
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
-        self.sock.listen(1)  # the kernel forgets that the port was once shared
+            for sock in (new, old):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            new.bind(old.getsockname())
+        except BaseException:
+            new.close()
+            old.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
+            raise
+        return new
 
     def _replace_file(self, path: str) -> None:
         """Put a socket that listens in the place of one that can't any more; the path is never without a file."""
-        with open_unix_socket(path + SPARE, backlog=self._backlog) as new:
+        new = open_unix_socket(path + SPARE, backlog=self._backlog)
+        try:
             Path(path + SPARE).rename(path)
-            self._take_place(new)
+        except BaseException:
+            close_listening_socket(new)
+            raise
+        self._take_place(new)
         self.listener.note_file()
 
     def _take_place(self, new: socket.socket) -> None:
@@ -210,3 +231,4 @@ class Door:
         self.listener.look_away()
         self.listener.shut_down()
         os.dup2(new.fileno(), self.sock.fileno(), inheritable=False)
+        new.close()

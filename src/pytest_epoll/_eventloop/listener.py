@@ -16,14 +16,15 @@ Loop thread only, but for `queue`.
 from __future__ import annotations
 
 import errno
+import select
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core.showing import count
 from pytest_epoll._eventloop import probes
-from pytest_epoll._eventloop.poller import IN
-from pytest_epoll._eventloop.sockets import client_address, show_address
+from pytest_epoll._eventloop.poller import IN, SELECT_LIMIT
+from pytest_epoll._eventloop.sockets import client_address, hear_again, show_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +55,10 @@ _RETRY_NS = 10_000_000
 
 _ACCEPTS_A_TURN = 64
 
+_QUIET = 0.0001
+"""Seconds that a handshake may take to its end: on the loopback that is 20 us, within one system call of the client's.
+Longer would be worse: who asks meanwhile is dropped, and asks again after a second."""
+
 QUEUE = 4097
 """Connections that can wait in a queue: the longest one that Linux allows by default (somaxconn), and one."""
 
@@ -69,6 +74,7 @@ class Listener:
         "_on_accepted",
         "_on_trouble",
         "_retry",
+        "has_been_deaf",
         "index",
         "is_watched",
         "path",
@@ -91,6 +97,7 @@ class Listener:
         self._on_accepted = on_accepted
         self._on_trouble = on_trouble
         self.is_watched = False
+        self.has_been_deaf = False  # SYNs were dropped, and what is accepted may drop segments, too
         self._retry: Timer | None = None
         self._is_out_of_descriptors = False  # said once, until one could be accepted again
         name = sock.getsockname()
@@ -146,6 +153,8 @@ class Listener:
                 raise
             self._is_out_of_descriptors = False
             sock.setblocking(False)
+            if self.has_been_deaf:
+                hear_again(sock)
             self._on_accepted(sock, address[:2] if self.path is None else client_address(sock), self)
         return False
 
@@ -169,11 +178,26 @@ class Listener:
                 raise
             self._on_trouble(error)
 
+    def accept_until_quiet(self) -> None:
+        """Accept who waits, and whoever is in mid-handshake: until nobody has come for a while.
+
+        Raises:
+            OSError: as `accept_some`.
+        """
+        fd = self.sock.fileno()
+        watcher = select.poll()
+        watcher.register(fd, select.POLLIN)
+        while select.select((fd,), (), (), _QUIET)[0] if fd < SELECT_LIMIT else watcher.poll(1):
+            self.accept_some()
+
     def queue(self) -> str:
         """Return how many wait to be accepted, in words, if that can be told; callable from any thread."""
         if self.path is not None or self.sock.fileno() < 0:
             return ""
-        size = probes.waiting_connections(self.sock)
+        try:
+            size = probes.waiting_connections(self.sock)
+        except OSError:
+            return ""  # it was closed just now, or this platform does not tell
         return f"; {count(size, 'connection')} {'waits' if size == 1 else 'wait'} there" if size else ""
 
     # -- the end --

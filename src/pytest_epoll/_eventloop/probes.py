@@ -18,10 +18,6 @@ Facts
   else holds the descriptor, and keeps what the other side has received readable. `close()` with SO_LINGER 0 sends it
   only when the last holder closes. Python's `connect` can't say AF_UNSPEC, so this goes through ctypes.
 
-- A filter on a listening socket (SO_ATTACH_FILTER, socket(7)) sees every segment before TCP does, also of an
-  unprivileged process. A SYN that it drops was never there: the client sends it again after a second, and gets through
-  once the filter is gone. A full accept queue does the same, but what fills it are connections.
-
 What we do. Each call looks once and never waits; who waits is the channel's business. The netlink socket is opened at
 the first look, ctypes is imported at the first reset: a server that misbehaves in no such way pays for neither.
 
@@ -40,8 +36,6 @@ import socket
 import struct
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-from pytest_epoll.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,48 +114,6 @@ def waiting_connections(sock: socket.socket) -> int:
     """Return how many connections wait in a listening socket's accept queue (tcp(7), TCP_INFO)."""
     info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCPI_UNACKED + 4)
     return int.from_bytes(info[_TCPI_UNACKED:], sys.byteorder)
-
-
-_SO_ATTACH_FILTER = 26
-_SO_DETACH_FILTER = 27
-"""asm-generic/socket.h; the socket module has neither."""
-
-_SYN, _SYN_AND_ACK = 0x02, 0x12
-_DROP_SYNS = (
-    (0x30, 0, 0, 13),  # load the byte that has the flags of the TCP header
-    (0x54, 0, 0, _SYN_AND_ACK),  # of these SYN and ACK
-    (0x15, 0, 1, _SYN),  # SYN alone asks for a connection:
-    (0x06, 0, 0, 0),  # drop it
-    (0x06, 0, 0, 0xFFFFFFFF),  # anything else goes on
-)
-"""Instructions of a classic BPF program: code, jump if true, jump if false, operand (linux/filter.h)."""
-
-_INSTRUCTION = struct.Struct("=HBBI")
-_PROGRAM = struct.Struct("@HP")
-
-
-def drop_syns(sock: socket.socket) -> None:
-    """Have the kernel drop whoever asks a listening socket for a connection; handshakes in mid-course are finished.
-
-    Raises:
-        UsageError: the kernel takes no such filter.
-    """
-    program = array.array("B", b"".join(_INSTRUCTION.pack(*instruction) for instruction in _DROP_SYNS))
-    pointer = _PROGRAM.pack(len(_DROP_SYNS), program.buffer_info()[0])
-    how = "which refusing and stalling take; use pause_accepts(), or stop()"
-    if sys.platform != "linux":
-        message = f"{sys.platform} has no socket filters of Linux, {how}"
-        raise UsageError(message)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, pointer)
-    except OSError as error:
-        message = f"this system takes no socket filter ({error.strerror}), {how}"
-        raise UsageError(message) from error
-
-
-def answer_syns(sock: socket.socket) -> None:
-    """Have it hear everybody again; who was dropped asks once more within a second or two."""
-    sock.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
 
 
 def _ask_int(fd: int, request: int) -> int:

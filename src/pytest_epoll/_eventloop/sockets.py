@@ -6,6 +6,10 @@ Facts
   SO_REUSEADDR on both sides does not let two sockets listen on one port (socket(7)).
 - TCP_NODELAY of the listening socket is inherited by the accepted ones: one system call a server, not one a connection.
 - A socket that is bound to "::" takes the port of every IPv4 address, too, unless IPV6_V6ONLY is set (ipv6(7)).
+- A TCP socket with IP_MINTTL (Linux; IPV6_MINHOPCOUNT) drops segments with a lower TTL than that before TCP sees them
+  (RFC 5082 is what it is for), without an answer; it takes no rights. The greatest TTL is 255, and systems send with 64
+  or 128. What was accepted before has its own setting, what is accepted from such a socket inherits it. A client whose
+  SYN was dropped sends it again after a second.
 - The file of a Unix domain socket outlives its socket, and then nothing can be bound there: bind(2) gives EADDRINUSE,
   whether somebody listens or not. A path has at most 107 bytes (unix(7)).
 
@@ -23,6 +27,12 @@ from pathlib import Path
 from typing import Final
 
 from pytest_epoll.errors import UsageError
+
+_IP_MINTTL = 21
+_IPV6_MINHOPCOUNT = 73
+"""linux/in.h and linux/in6.h; the socket module has neither."""
+
+_GREATEST_TTL = 255
 
 _INTERNET = frozenset((socket.AF_INET, socket.AF_INET6))
 
@@ -126,6 +136,37 @@ def show_address(sock: socket.socket) -> str:
         return name
     host, port = name[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def deafen(sock: socket.socket) -> None:
+    """Have the kernel drop whoever asks a listening socket for a connection; handshakes in mid-course are finished.
+
+    Raises:
+        UsageError: this system can't do it.
+    """
+    how = "which refusing and stalling take; use pause_accepts(), or stop()"
+    if sys.platform != "linux":
+        message = f"{sys.platform} has no IP_MINTTL as Linux has it, {how}"
+        raise UsageError(message)
+    if sock.getsockopt(socket.IPPROTO_IP, socket.IP_TTL) == _GREATEST_TTL:
+        message = f"this system sends with a TTL of {_GREATEST_TTL} (ip_default_ttl), so IP_MINTTL can't hold, {how}"
+        raise UsageError(message)
+    try:
+        _set_least_ttl(sock, _GREATEST_TTL)
+    except OSError as error:
+        message = f"this system does not take IP_MINTTL ({error.strerror}), {how}"
+        raise UsageError(message) from error
+
+
+def hear_again(sock: socket.socket) -> None:
+    """Have it hear everybody again, or one that was accepted of a deaf one for the first time."""
+    _set_least_ttl(sock, 0)
+
+
+def _set_least_ttl(sock: socket.socket, ttl: int) -> None:
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MINHOPCOUNT, ttl)
+    sock.setsockopt(socket.IPPROTO_IP, _IP_MINTTL, ttl)  # of "::", too: it may take IPv4
 
 
 def is_unix(sock: socket.socket) -> bool:

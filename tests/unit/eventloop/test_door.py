@@ -206,10 +206,10 @@ def test_a_closed_listener_is_asked_for_nothing(desk):
     assert not desk.door.ask(REFUSE)
 
 
-def test_a_kernel_without_filters_says_so_and_nothing_has_changed(desk, monkeypatch):
-    monkeypatch.setattr("pytest_epoll._eventloop.probes._SO_ATTACH_FILTER", 9999)
+def test_a_kernel_that_cannot_says_so_and_nothing_has_changed(desk, monkeypatch):
+    monkeypatch.setattr("pytest_epoll._eventloop.sockets._IP_MINTTL", 9999)
     for mode in (STALL, REFUSE):
-        with pytest.raises(UsageError, match="no socket filter"):
+        with pytest.raises(UsageError, match="IP_MINTTL"):
             desk.door.ask(mode)
 
     assert ("accepted", ACCEPT) == (desk.outcome(), desk.door.mode)

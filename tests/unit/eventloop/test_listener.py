@@ -8,6 +8,7 @@ import pytest
 
 from listening import Desk
 from pytest_epoll._core import clock
+from pytest_epoll._eventloop import sockets
 from pytest_epoll._eventloop.sockets import open_listening_socket
 
 
@@ -213,3 +214,41 @@ def test_after_closing_clients_are_refused_although_somebody_else_holds_the_sock
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address, timeout=10)
     held.close()
+
+
+@pytest.mark.parametrize(("has_been_deaf", "least"), [(False, 64), (True, 0)])
+def test_what_is_accepted_of_a_deaf_socket_hears(has_been_deaf, least):
+    """The least TTL is inherited when the handshake ends; 64 is what the loopback sends with."""
+    desk = Desk("epoll")
+    desk.listener.has_been_deaf = has_been_deaf
+    sockets._set_least_ttl(desk.sock, 64)
+    desk.connect()
+    desk.loop._settle()
+    value = desk.accepted[0].getsockopt(socket.IPPROTO_IP, sockets._IP_MINTTL)
+    desk.close()
+
+    assert least == value
+
+
+def test_it_accepts_until_nobody_has_come_for_a_while(desk, monkeypatch):
+    monkeypatch.setattr("pytest_epoll._eventloop.listener._QUIET", 0.05)
+    real = desk.listener._on_accepted
+    desk.connect()
+
+    def and_one_more(*arguments):
+        real(*arguments)
+        if len(desk.accepted) < 5:
+            desk.connect()
+
+    monkeypatch.setattr(desk.listener, "_on_accepted", and_one_more)
+    desk.listener.accept_until_quiet()
+
+    assert 5 == len(desk.accepted)
+
+
+def test_a_descriptor_that_select_cannot_watch_is_waited_for_all_the_same(desk, monkeypatch):
+    monkeypatch.setattr("pytest_epoll._eventloop.listener.SELECT_LIMIT", 0)
+    desk.connect()
+    desk.listener.accept_until_quiet()
+
+    assert 1 == len(desk.accepted)
