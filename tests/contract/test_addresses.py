@@ -230,6 +230,15 @@ def test_a_connection_and_its_requests_know_their_listener(server, second):
     assert [server.url + "/x", second.url + "/x"] == [request.url for request in server.requests]
 
 
+def test_they_know_it_although_the_record_was_cleared(server, second):
+    served(second.address)
+    (request,), (connection,) = server.requests, server.connections
+    connection.wait_ended()
+    server.clear_records()
+
+    assert (second, second.url + "/x") == (connection.listener, request.url)
+
+
 def test_the_timeline_names_every_listener_but_the_first(server, second):
     served(server.address)
     served(second.address)

@@ -163,15 +163,13 @@ class ConnectionRecord:
         "ended_ns",
         "exchanges",
         "index",
-        "listener",
         "opened_ns",
         "transcript",
         "unlisted",
     )
 
-    def __init__(self, index: int, client_address: tuple[str, int], opened_ns: int, listener: int = 0) -> None:
+    def __init__(self, index: int, client_address: tuple[str, int], opened_ns: int) -> None:
         self.index = index
-        self.listener = listener  # the index of the one that has accepted it
         self.client_address = client_address
         self.opened_ns = opened_ns
         self.bytes_received = 0

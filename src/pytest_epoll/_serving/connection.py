@@ -56,7 +56,7 @@ class Connection:
     @property
     def listener(self) -> Listener:
         """The listener that has accepted it: the server's own, or one of `EpollServer.also_listen()`."""
-        return self._desk.listener(self._record.listener)
+        return self._desk.listener(self._record.index)
 
     @property
     def requests(self) -> list[Request]:

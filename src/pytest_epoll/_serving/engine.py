@@ -245,9 +245,11 @@ class Engine:
     def _on_accepted(self, sock: socket.socket, address: tuple[str, int], listener: Listener) -> None:
         journal = self._journal
         at_ns = clock.now_ns()
-        record = ConnectionRecord(journal.accepted, address, at_ns, listener.index)
+        record = ConnectionRecord(journal.accepted, address, at_ns)
         journal.accepted += 1
         journal.connections.append(record)
+        if listener.index:
+            journal.elsewhere[record.index] = listener.index
         whence = f"{address[0]}:{address[1]}{listener.suffix}"
         journal.facts.append((at_ns, record.index, timeline.NO_EXCHANGE, timeline.ACCEPTED, 0, whence))
         transport = Transport(self.loop, sock, record, journal.facts)

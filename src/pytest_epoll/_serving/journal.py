@@ -31,6 +31,7 @@ class Journal:
         self.cleared: list[Fact] = []  # what was forgotten last; the report of a test that ends with that shows it
         self.connections: list[ConnectionRecord] = []
         self.accepted = 0  # connections ever; their indexes go on counting when the record is cleared
+        self.elsewhere: dict[int, int] = {}  # which listener has accepted a connection, if it was not the first one
         self.requests: list[Fact | RequestRecord] = []
         self.unmatched: list[tuple[RequestRecord, str]] = []  # each with why, as the routes were at that time
         self.malformed: list[RequestRecord] = []

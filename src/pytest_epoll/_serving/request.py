@@ -107,10 +107,7 @@ class Request:
         target = self.target or ""
         if self.method == "CONNECT":
             return ""
-        if not target.startswith("/"):
-            return target
-        record = self._desk.journal.connection(self._record.connection)
-        return self._desk.listener(record.listener).url + target
+        return self._desk.listener(self._record.connection).url + target if target.startswith("/") else target
 
     @property
     def http_version(self) -> str | None:
