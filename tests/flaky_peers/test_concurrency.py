@@ -7,7 +7,7 @@ import aiohttp
 import httpx
 import pytest
 
-from pytest_epoll import faults
+from pytest_epoll import faults, steps
 from pytest_epoll.testing import RawClient, in_thread
 
 
@@ -78,6 +78,22 @@ async def test_fp_186_a_request_that_is_cancelled_while_it_waits_is_never_sent(s
         (await first).release()
 
     assert ["GET /first"] == [str(request) for request in server.requests]
+
+
+@pytest.mark.asyncio
+async def test_fp_188_a_call_that_is_cancelled_in_the_middle_of_its_head_closes_the_connection(server):
+    server.script(steps.read_exactly(3), steps.mark("three bytes"), steps.stall())
+
+    async with aiohttp.ClientSession() as session:
+        call = asyncio.create_task(session.get(server.url))
+        await server.aio.wait_for_mark("three bytes")
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        await server.connections[0].aio.wait_closed()
+
+    assert [] == server.requests
+    assert "client" == server.connections[0].closed_by
 
 
 def test_fp_190_aborting_a_resumed_download_closes_its_connection(server):

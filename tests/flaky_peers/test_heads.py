@@ -13,8 +13,8 @@ from pytest_epoll import faults
 
 @pytest.mark.parametrize("is_chunked", [False, True], ids=["with a length", "chunked"])
 def test_fp_080_an_impossible_version_counts_as_a_read_error_and_is_retried(server, make_pool, is_chunked):
-    broken = server.put("/").respond(raw=b"HTTP/0.5 200 OK\r\nContent-Length: 3\r\n\r\nodd", fault=faults.HangUp("end"))
-    broken.respond(text="second")
+    odd = [faults.MalformedHead(status_line=b"HTTP/0.5 200 OK"), faults.HangUp("end")]
+    server.put("/").respond(text="odd", fault=odd).respond(text="second")
 
     pool = make_pool(retries=urllib3.Retry(read=1))
     assert b"second" == pool.request("PUT", server.url, body=b"upload", chunked=is_chunked).data
@@ -34,7 +34,7 @@ STATUS_LINES = [
 
 @pytest.mark.parametrize("line", [*STATUS_LINES, b"HTTP/1." + b"1" * 100 + b" 200 OK"])
 def test_fp_082_a_status_or_a_version_that_is_none_is_refused(server, line):
-    server.get("/").respond(raw=line + b"\r\n\r\n", fault=faults.HangUp("end"))
+    server.get("/").respond(fault=[faults.MalformedHead(status_line=line), faults.HangUp("end")])
 
     with httpx.Client(trust_env=False, verify=False) as client, pytest.raises(httpx.RemoteProtocolError):
         client.get(server.url)
@@ -44,15 +44,15 @@ def test_fp_082_a_status_or_a_version_that_is_none_is_refused(server, line):
 
 
 def test_fp_084_a_folded_header_is_read_as_one_line(server):
-    head = b"HTTP/1.1 200 OK\r\nX-Folded: one\r\n two\r\n\t three\r\nContent-Length: 0\r\n\r\n"
-    server.get("/").respond(raw=head)
+    folded = faults.MalformedHead(line=b" two\r\n\t three", after=faults.header("X-Folded"))
+    server.get("/").respond(headers={"X-Folded": "one"}, fault=folded)
 
     with httpx.Client(trust_env=False, verify=False) as client:
         assert "one two three" == client.get(server.url).headers["X-Folded"]
 
 
 def test_fp_084_a_head_that_begins_with_a_folded_line_is_refused(server):
-    server.get("/").respond(raw=b"HTTP/1.1 200 OK\r\n X-Folded: one\r\n\r\n")
+    server.get("/").respond(fault=faults.MalformedHead(line=b" X-Folded: one"))
 
     with httpx.Client(trust_env=False, verify=False) as client, pytest.raises(httpx.RemoteProtocolError):
         client.get(server.url)

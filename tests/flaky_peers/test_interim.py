@@ -2,11 +2,88 @@
 
 import http.client
 
+import aiohttp
 import httpx
 import pytest
 
-from calling import ask, connected
-from pytest_epoll import Response, faults
+from calling import ask, connected, curl, needs_curl
+from pytest_epoll import Response, faults, steps
+
+EXPECT = ("--header", "Expect: 100-continue", "--data", "hello")
+
+
+@needs_curl
+def test_fp_111_a_body_is_sent_all_the_same_when_no_100_comes(server):
+    server.post("/").respond(fault=faults.NoContinue())
+
+    finished = curl(*EXPECT, "--expect100-timeout", "0.2", "--write-out", "%{http_code} %{time_total}", server.url)
+    status, seconds = finished.stdout.split()
+
+    assert (b"200", True) == (status, float(seconds) >= 0.2)
+    assert (b"hello", None) == (server.last_request.body, server.last_request.continued_at)
+
+
+@pytest.mark.asyncio
+async def test_fp_113_an_answer_in_place_of_the_100_ends_the_connection(server):
+    server.script(steps.read_head(), steps.respond(), steps.read_to_eof(), connection=0)
+    server.post("/").respond()
+
+    async with aiohttp.ClientSession() as session:
+        for _ in range(2):
+            async with session.post(server.url, data=b"hello", expect100=True) as answer:
+                assert 200 == answer.status
+
+    assert [0, 5] == [len(request.body_so_far) for request in server.requests]
+    assert [0, 1] == [request.connection_index for request in server.requests]
+
+
+@pytest.mark.asyncio
+async def test_fp_113_behind_the_100_the_connection_is_used_again(server):
+    server.post("/").respond()
+
+    async with aiohttp.ClientSession() as session:
+        for _ in range(2):
+            async with session.post(server.url, data=b"hello", expect100=True) as answer:
+                assert 200 == answer.status
+
+    assert [0, 0] == [request.connection_index for request in server.requests]
+
+
+@needs_curl
+def test_fp_114_an_upload_whose_expectation_failed_is_repeated_without_it(server, tmp_path):
+    refused = [
+        steps.read_until(b"\r\n\r\n"),
+        steps.send(b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n"),
+    ]
+    server.script(*refused, steps.read_request(), steps.respond(text="thanks"))
+
+    (tmp_path / "upload").write_bytes(b"x" * 2**21)  # above 1 MiB curl asks by itself
+    assert b"thanks" == curl("--data-binary", f"@{tmp_path / 'upload'}", server.url).stdout
+
+    assert b"\r\nExpect: 100-continue\r\n" in server.connections[0].raw_received[:1000]
+    assert (None, 2**21) == (server.last_request.headers.get("Expect"), len(server.last_request.body))
+
+
+@pytest.mark.parametrize("status", [404, 400, 401])
+@needs_curl
+def test_fp_115_a_refused_body_is_never_sent_and_the_client_goes_on(server, status):
+    server.post("/").respond(fault=faults.RejectContinue(status))
+
+    finished = curl(*EXPECT, server.url, "--next", *EXPECT, "--write-out", "%{http_code}", server.url)
+
+    assert str(status).encode() == finished.stdout
+    assert [(b"", False), (b"", False)] == [(r.body_so_far, r.complete) for r in server.requests]
+
+
+@pytest.mark.parametrize("line", [b"100 Go on", b"100", b"100 Continue\r\nConnection: keep-alive"])
+@needs_curl
+def test_fp_116_a_100_is_a_100_whatever_else_it_says(server, line):
+    interim = b"HTTP/1.1 " + line + b"\r\n\r\n"
+    server.script(steps.read_head(), steps.send(interim), steps.read_body(), steps.respond(500), steps.close())
+
+    assert b"500" == curl(*EXPECT, "--expect100-timeout", "20", "--write-out", "%{http_code}", server.url).stdout
+
+    assert b"hello" == server.last_request.body
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -8,7 +8,7 @@ import pytest
 import urllib3
 
 from calling import ask, connected
-from pytest_epoll import Response, faults
+from pytest_epoll import Response, faults, steps
 from pytest_epoll.testing import in_thread
 
 
@@ -131,14 +131,17 @@ def test_fp_011_a_connection_that_is_counted_down_is_replaced_when_it_closes(ser
 
 
 def test_fp_014_a_client_closes_by_itself_when_the_server_says_that_it_will_and_does_not(server):
-    server.get("/").respond(raw=b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+    server.script(steps.respond(headers={"Connection": "close"}), steps.stall(), connection=0)
+    gate = server.gate()
+    server.script(steps.wait(gate), steps.read_request(), steps.respond(), connection=1)
 
     with httpx.Client(trust_env=False, verify=False) as client:
         client.get(server.url)
         assert "client" == server.connections[0].closed_by
+        gate.open()
         client.get(server.url)
 
-    assert [0, 1] == [request.connection_index for request in server.requests]
+    assert 2 == len(server.connections)
 
 
 def test_fp_026_a_call_recovers_when_its_reused_connection_closes_after_the_request_was_sent(server, make_pool):
@@ -183,9 +186,9 @@ def test_fp_029_closing_a_response_closes_its_connection(server):
         assert ("client", "fin") == (server.connections[0].closed_by, server.connections[0].closed_how)
 
 
-def test_fp_030_a_body_that_ends_with_the_connection_is_delivered_whole(server):
-    in_pieces = faults.PartialWrites(size=100)
-    server.get("/").respond(content=b"x" * 20_000, headers={"Content-Length": None}, fault=in_pieces)
+@pytest.mark.parametrize("pieces", [[b"x" * 20_000], [b"x" * 100] * 200], ids=["in one write", "in many writes"])
+def test_fp_030_a_body_that_ends_with_the_connection_is_delivered_whole(server, pieces):
+    server.script(steps.read_request(), steps.send(b"HTTP/1.1 200 OK\r\n\r\n", *pieces), steps.close(drain=False))
 
     with connected(server) as client:
         assert (200, b"x" * 20_000) == ask(client)

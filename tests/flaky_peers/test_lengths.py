@@ -52,7 +52,8 @@ def test_fp_056_curl_reports_a_partial_file(server):
 
 @pytest.mark.asyncio
 async def test_fp_059_the_second_answer_to_one_request_is_given_to_no_other_request(server):
-    server.get("/").respond(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" * 2).respond(text="my own")
+    surplus = faults.ExtraBytes(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    server.get("/").respond(fault=surplus).respond(text="my own")
 
     async with aiohttp.ClientSession() as session:
         async with session.get(server.url) as first, session.get(server.url) as second:
@@ -62,14 +63,15 @@ async def test_fp_059_the_second_answer_to_one_request_is_given_to_no_other_requ
 
 
 def test_fp_059_httpx_gives_the_second_answer_to_the_next_request(server):
-    server.get("/").respond(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" * 2).respond(text="my own")
+    surplus = faults.ExtraBytes(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    server.get("/").respond(fault=surplus).respond(text="my own")
 
     with httpx.Client(trust_env=False, verify=False) as client:
         assert [b"", b""] == [client.get(server.url).content for _ in range(2)]
 
 
 def test_fp_060_bytes_beyond_the_length_break_the_next_request_and_not_this_one(server):
-    server.get("/").respond(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n11111\r\n")
+    server.get("/").respond(content=b"11111\r\n", fault=faults.WrongContentLength(1))
 
     with httpx.Client(trust_env=False, verify=False) as client:
         assert b"1" == client.get(server.url).content

@@ -8,7 +8,21 @@ import requests
 import urllib3
 from requests.auth import HTTPDigestAuth
 
+from pytest_epoll import steps
+
 CHALLENGE = {"WWW-Authenticate": 'Digest realm="peer", nonce="7", qop="auth"', "Content-Length": "0"}
+
+
+def test_fp_195_a_client_waits_longer_and_longer_between_connections_that_close_at_once(server, make_pool):
+    server.script(steps.close())
+
+    with pytest.raises(urllib3.exceptions.MaxRetryError):
+        make_pool(retries=urllib3.Retry(3, backoff_factor=0.05)).request("GET", server.url)
+
+    opened = [connection.opened_at for connection in server.connections]
+    assert 4 == len(opened)
+    assert opened[2] - opened[1] >= 0.1
+    assert opened[3] - opened[2] >= 0.2
 
 
 @pytest.mark.parametrize("status", [401, 200])

@@ -42,6 +42,19 @@ async def test_fp_176_a_websocket_that_is_accepted_wrongly_is_given_up(server, w
 
 
 @pytest.mark.asyncio
+async def test_fp_176_text_behind_the_acceptance_is_no_frame(server):
+    def accept(request):
+        return Response(101, headers={**GOOD, "Sec-WebSocket-Accept": accept_key(request)})
+
+    server.get("/").respond_with(accept, fault=[faults.ExtraBytes(b"HTTP/1.1 200 OK\r\n\r\n"), faults.Stall("end")])
+
+    async with aiohttp.ClientSession() as session, session.ws_connect(server.url) as websocket:
+        message = await websocket.receive()
+
+    assert (aiohttp.WSMsgType.ERROR, 1002) == (message.type, websocket.close_code)
+
+
+@pytest.mark.asyncio
 async def test_fp_179_a_websocket_that_answers_no_ping_is_closed_as_abnormal(server):
     def accept(request):
         return Response(101, headers={**GOOD, "Sec-WebSocket-Accept": accept_key(request)})
