@@ -28,6 +28,7 @@ ON_THE_REPLY = {
     faults.CloseIdle(0.001): (HUNDRED, "fin"),
     faults.CloseIdle(0.001, how="rst"): (HUNDRED, "rst"),
     faults.HalfClose(after=faults.content(7)): (HUNDRED[:47], "fin"),
+    faults.Garbage(size=9, seed=1): (bytes.fromhex("91d9c442800d0a0d0a"), "fin"),
 }
 """What the client reads, and how its stream ends."""
 
@@ -38,6 +39,22 @@ GOES_ON = (
     faults.Delay(0.001, after="head"),
 )
 """Faults behind which the reply is whole, and the connection is used again."""
+
+LIES = {
+    faults.Corrupt(at=137, xor=1): HUNDRED[:137] + b"yxx",
+    faults.WrongContentLength(delta=1): HUNDRED.replace(b"100", b"101"),
+    faults.MalformedHead(line=b"no colon"): HUNDRED.replace(b"OK\r\n", b"OK\r\nno colon\r\n"),
+    faults.ExtraBytes(b"surplus"): HUNDRED + b"surplus",
+}
+"""What the client reads, on a connection that is used again."""
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+LIES_IN_CHUNKS = {
+    faults.MalformedChunk(): (CHUNKED + b"zz\r\nhello\r\n0\r\n\r\n", None),
+    faults.ChunkExtensions(b";a", last=b";b"): (CHUNKED + b"5;a\r\nhello\r\n0;b\r\n\r\n", None),
+    faults.MissingFinalChunk(): (CHUNKED + b"5\r\nhello\r\n", "fin"),
+}
+"""What the client reads, and how its stream ends if it does."""
 
 ON_THE_REQUEST = {
     faults.HangUp(after_reading="head"): (b"", "fin", 0),
@@ -120,6 +137,38 @@ def test_a_client_that_waits_for_a_100_gets_none(server, place, prove, fault):
             client.send(body)
             data = client.recv_exactly(len(answer))
             return (answer, taken), (data, len(server.last_request.body_so_far))
+
+    prove(scene, share=5)
+
+    assert [] == server.findings()
+
+
+@pytest.mark.parametrize("fault", LIES, ids=repr)
+def test_a_lie_is_told_to_the_byte_and_the_connection_is_free(server, place, prove, fault):
+    server.get("/x").respond(content=b"x" * 100, fault=fault)
+
+    def scene(_):
+        with place.connect(server.address) as client:
+            answers = []
+            for _ in range(2):
+                client.send(GET)
+                answers.append(client.recv_exactly(len(LIES[fault])))
+            return [LIES[fault]] * 2, answers
+
+    prove(scene, share=5)
+
+    assert [] == server.findings()
+
+
+@pytest.mark.parametrize("fault", LIES_IN_CHUNKS, ids=repr)
+def test_a_lie_in_chunks_is_told_to_the_byte(server, place, prove, fault):
+    server.get("/x").respond(stream=[b"hello"], fault=fault)
+    wire, end = LIES_IN_CHUNKS[fault]
+
+    def scene(_):
+        with place.connect(server.address) as client:
+            client.send(GET)
+            return (wire, end), client.read_to_end() if end else (client.recv_exactly(len(wire)), None)
 
     prove(scene, share=5)
 
