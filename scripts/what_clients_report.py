@@ -11,7 +11,7 @@ import http.client
 import platform
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import httpx
@@ -29,6 +29,10 @@ PAGE = Path(__file__).parents[1] / "docs" / "reference" / "what-clients-report.m
 TIMES = 3
 READ_TIMEOUT = 0.5
 BODY = b"x" * 96
+CHUNK: dict[str, Any] = {"content": BODY, "trailers": {"A": "b"}}
+"""A chunked reply that leaves in one piece: what a client has read at once makes a difference."""
+
+SECOND = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 SCENARIOS: dict[str, Callable[[Route], object]] = {
     "RST before the first byte": lambda route: route.respond_with(faults.Reset()),
@@ -45,10 +49,40 @@ SCENARIOS: dict[str, Callable[[Route], object]] = {
     "silence before the first byte": lambda route: route.respond_with(faults.Stall()),
     "silence inside the body": lambda r: r.respond(content=BODY, fault=faults.Stall(faults.body(40))),
     "32 bytes every 0.2 s": lambda r: r.respond(content=BODY, fault=faults.SlowWrites(160, size=32, after="head")),
-    "bytes behind a complete body": lambda r: r.respond(
-        raw=b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokSURPLUS", fault=faults.HangUp("end")
+    "Content-Length one too large, then FIN": lambda r: r.respond(
+        content=BODY, fault=[faults.WrongContentLength(delta=1), faults.HangUp("end")]
     ),
-    "a status line that is none": lambda r: r.respond(raw=b"HELLO\r\n\r\n", fault=faults.HangUp("end")),
+    "Content-Length one too large": lambda r: r.respond(content=BODY, fault=faults.WrongContentLength(delta=1)),
+    "Content-Length one too small": lambda r: r.respond(content=BODY, fault=faults.WrongContentLength(delta=-1)),
+    "Content-Length: -1, then FIN": lambda r: r.respond(
+        content=BODY, fault=[faults.WrongContentLength(value=-1), faults.HangUp("end")]
+    ),
+    "Content-Length: 0 beside chunks": lambda r: r.respond(stream=[BODY], fault=faults.WrongContentLength(value=0)),
+    "a chunk's size is `zz`": lambda r: r.respond(**CHUNK, fault=faults.MalformedChunk()),
+    "a chunk's size is `zz`, read behind the head": lambda r: r.respond(
+        **CHUNK, fault=[faults.MalformedChunk(), faults.PartialWrites(cuts=("head",), until_read=True)]
+    ),
+    "a chunk's size is too large, then FIN": lambda r: r.respond(
+        **CHUNK, fault=[faults.MalformedChunk(size_line=b"fff"), faults.HangUp("end")]
+    ),
+    "chunk extensions": lambda r: r.respond(**CHUNK, fault=faults.ChunkExtensions(b";a=b", last=b";c")),
+    "no last chunk, then FIN": lambda r: r.respond(**CHUNK, fault=faults.MissingFinalChunk()),
+    "bytes behind a complete body": lambda r: r.respond(content=BODY, fault=faults.ExtraBytes(b"SURPLUS")),
+    "a second reply behind the first": lambda r: r.respond(content=BODY, fault=faults.ExtraBytes(SECOND)),
+    "bytes behind a 204": lambda r: r.respond(204, fault=faults.ExtraBytes(b"SURPLUS")),
+    "a status line that is `HELLO`": lambda r: r.respond(
+        content=BODY, fault=faults.MalformedHead(status_line=b"HELLO")
+    ),
+    "a status line of HTTP/0.5": lambda r: r.respond(
+        content=BODY, fault=faults.MalformedHead(status_line=b"HTTP/0.5 200 OK")
+    ),
+    "a status of 001": lambda r: r.respond(content=BODY, fault=faults.MalformedHead(status_line=b"HTTP/1.1 001 No")),
+    "a header line without a colon": lambda r: r.respond(content=BODY, fault=faults.MalformedHead(line=b"no colon")),
+    "a first header line that begins with a space": lambda r: r.respond(
+        content=BODY, fault=faults.MalformedHead(line=b" folded")
+    ),
+    "a flipped byte in the body": lambda r: r.respond(content=BODY, fault=faults.Corrupt("head")),
+    "64 bytes that are not HTTP, then FIN": lambda r: r.respond_with(faults.Garbage(seed=1)),
 }
 
 
@@ -84,7 +118,7 @@ def _with_httpx(url: str) -> tuple[int, bytes]:
 
 def _with_aiohttp(url: str) -> tuple[int, bytes]:
     async def call() -> tuple[int, bytes]:
-        timeout = aiohttp.ClientTimeout(sock_read=READ_TIMEOUT)
+        timeout = aiohttp.ClientTimeout(total=3 * READ_TIMEOUT, sock_read=READ_TIMEOUT)
         async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as answer:
             return answer.status, await answer.read()
 
@@ -145,6 +179,9 @@ What to take from it:
 - A response in bold where the body was cut off is data loss that no exception tells of: check the length yourself, or
   use a client that does.
 - The same event has another name in each client, so a retry rule that is written for one of them misses in another.
+- What a client makes of bytes that it did not expect may depend on what it has read together with them. aiohttp reports
+  a malformed chunk that comes with the head, and waits for one behind it until its timeout for the whole call, which is
+  what its `TimeoutError` says here.
 - "read timed out" never fires while bytes keep coming, however slowly: only a timeout for the whole call ends that.
 """)
 

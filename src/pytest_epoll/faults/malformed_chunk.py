@@ -53,7 +53,7 @@ class MalformedChunk(FaultValue):
     @property
     def unmet(self) -> str:
         """Why it has not fired."""
-        return f"no reply had a chunk {self.index} with another size line"
+        return f"no reply had a chunk with index {self.index} and another size line"
 
     def check(self, response: Response) -> None:
         """Raise if there is no such chunk.

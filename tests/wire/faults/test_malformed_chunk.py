@@ -76,7 +76,10 @@ def test_a_reply_that_turns_out_to_have_no_such_chunk_is_a_finding(server, reque
         assert b"zz" not in client.read_to_end()[0]
     (finding,) = server.findings()
 
-    assert ("unfired", True) == (finding.kind, f"no reply had a chunk {index} with another size line" in finding.text)
+    assert ("unfired", True) == (
+        finding.kind,
+        f"no reply had a chunk with index {index} and another size line" in finding.text,
+    )
 
 
 @pytest.mark.parametrize(
