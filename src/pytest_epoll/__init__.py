@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_epoll import errors, faults, match, sweeps
+    from pytest_epoll import errors, faults, match, steps, sweeps, types
     from pytest_epoll._client_view import ClientView
     from pytest_epoll._core.finding import Finding
     from pytest_epoll._core.headers import Headers
@@ -43,6 +43,7 @@ __all__ = (
     "match",
     "steps",
     "sweeps",
+    "types",
 )
 
 _HOMES = {
@@ -66,7 +67,7 @@ def __getattr__(name: str) -> object:
     if name in _HOMES:
         found = globals()[name] = getattr(import_module(f"pytest_epoll.{_HOMES[name]}"), name)  # not asked for again
         return found
-    if name in {"errors", "faults", "match", "steps", "sweeps"}:
+    if name in {"errors", "faults", "match", "steps", "sweeps", "types"}:
         return import_module(f"pytest_epoll.{name}")
     message = f"module 'pytest_epoll' has no attribute {name!r}"
     raise AttributeError(message)

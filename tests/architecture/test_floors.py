@@ -29,6 +29,7 @@ FLOORS = {
     "server": 4,
     "steps": 4,
     "sweeps": 4,
+    "types": 5,
     "hookspecs": 5,
     "plugin": 5,
     "_judgement": 5,

@@ -69,6 +69,45 @@ def test_the_public_surface_is_what_is_written_down():
     assert SURFACE.read_text() == surface()
 
 
+ALIASES = {"Acts", "AtAccept", "Contained", "GivenReply", "H", "HeaderItems", "HowToRoute", "Informational", "Place",
+           "Position", "StreamSource"}  # fmt: skip
+"""What stands for several types that the text beside it names, or is handed on and never looked at."""
+
+OURS = {"EpollServer.facts", "EpollServer.render"}
+
+
+def annotations():
+    """Yield the words of each annotation of what is public, with where they stand; of what is ours alone none."""
+    for value in public_values().values():
+        for name, member in vars(value).items() if inspect.isclass(value) else ((value, value),):
+            function = member.fget if isinstance(member, property) else member
+            is_inner = f"{getattr(value, '__name__', '')}.{name}" in OURS or str(name).startswith("_")
+            if inspect.isfunction(function) and not is_inner:
+                for text in map(str, function.__annotations__.values()):
+                    yield from ((word, function.__qualname__) for word in re.findall(r"\b[A-Z]\w+", text))
+
+
+def public_values():
+    found = {}
+    for module in map(importlib.import_module, ["pytest_epoll", *PUBLIC_MODULES]):
+        found |= {entry: getattr(module, entry) for entry in getattr(module, "__all__", ())}
+    return found
+
+
+def test_what_a_public_signature_names_can_be_imported():
+    """From here, or from a library that has it: `pytest_epoll.types` is the place for what nobody makes."""
+    ours = {
+        name
+        for path in (ROOT / "src" / "pytest_epoll").rglob("*.py")
+        for found in re.finditer(r"^ *(?:class (\w+)|(\w+) = |(\w+): TypeAlias)", path.read_text(), re.MULTILINE)
+        for name in found.groups("")
+        if name[:1].isupper()
+    }
+    missing = {(word, place) for word, place in annotations() if word in ours - public_values().keys() - ALIASES}
+
+    assert set() == missing
+
+
 def test_loading_the_plugin_loads_nothing_heavy():
     script = (
         "import sys, pytest; before = set(sys.modules)\n"
