@@ -34,7 +34,7 @@ class Cork:
         """Send an answer, now or with the others."""
         self._answers.append((exchange, image))
         self._size += image.size
-        if not self.is_in or self._size >= limits.BODY_READ_SIZE:
+        if not self.is_in or self._size >= limits.BATCH_SIZE:
             self.flush()
 
     def flush(self) -> None:

@@ -144,7 +144,7 @@ class Intake:
         if record.body_started_ns is None and (record.raw_size > head_size > 0 or (left and state == BODY)):
             # Also if the body lies behind the head in the same bytes: it has begun, nobody wants a 100 for it.
             record.body_started_ns = at_ns
-            self._transport.read_size = limits.BODY_READ_SIZE
+            self._transport.read_size = _read_size(reader)
         if state == FAILED:
             self._refuse(exchange, at_ns)
         elif state == COMPLETE:
@@ -206,3 +206,10 @@ class Intake:
         if self._connection.discarded is None:
             self._connection.discarded = Window()
         self._connection.discarded.add(data)
+
+
+def _read_size(reader: RequestReader) -> int:
+    """Return what one `recv` asks for: one byte more than there is left, as a short read needs no second one."""
+    if reader.walker is not None:
+        return limits.BODY_READ_SIZE
+    return max(limits.READ_SIZE, min(reader.body_left + 1, limits.BODY_READ_SIZE))

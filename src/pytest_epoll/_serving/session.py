@@ -419,7 +419,7 @@ class Session:
             self._has_parted = True
             self._queue.clear()
             return
-        del self._queue[0]
+        del self._queue[0], self.sink  # a large body must not live on with it
         if not self._is_answering:
             self._answer_queue()
             if self._cork is None or not self._cork.is_in:

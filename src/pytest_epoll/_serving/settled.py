@@ -31,7 +31,7 @@ def find_settled(router: Router, reading: Reading, data: bytes) -> list[Answer]:
     settled = router.settled
     answers: list[Answer] = []
     size = start = 0
-    while size < limits.BODY_READ_SIZE and (end := data.find(b"\r\n\r\n", start) + 4) >= 4:  # noqa: PLR2004 - find() + 4
+    while size < limits.BATCH_SIZE and (end := data.find(b"\r\n\r\n", start) + 4) >= 4:  # noqa: PLR2004 - find() + 4
         raw = data[start:end]
         answer = settled.get(raw) or _settle(router, reading, raw)
         if answer is None:
