@@ -5,7 +5,7 @@ PY = $(VENV)/bin/python
 STAMP = $(VENV)/.installed
 PROVE_TIMES ?= 1000
 
-.PHONY: demo test quick check prove bench docs clean
+.PHONY: demo test quick check prove bench picture docs clean
 
 demo: $(STAMP)  ## real clients against flaky peers, with the wire timeline printed
 	$(PY) -m pytest tests/examples/demo -s -q -p no:randomly -p no:cacheprovider
@@ -32,6 +32,9 @@ prove: $(STAMP)  ## the five promises, a thousand times each
 
 bench: $(VENV)/.installed-bench  ## side by side with a raw epoll loop, as ratios of CPU time
 	$(PY) -m benchmarks
+
+picture: $(VENV)/.installed-bench  ## the same, and the plot that README and docs show is drawn anew
+	$(PY) -m benchmarks --picture docs/_static/benchmarks
 
 docs: $(STAMP)
 	$(PY) -m sphinx -W --keep-going -n -q docs docs/_build/html

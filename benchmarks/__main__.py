@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import bodies, environment, growth, idle, lifecycle, plot, plugin_cost, table, throughput
+from benchmarks import bodies, environment, growth, idle, lifecycle, plot, plugin_cost, pollers, table, throughput
 from benchmarks.load import LoadError
 from benchmarks.measure import QUICK, Scale
 from benchmarks.processes import ROOT, NotYet
@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, Callable[[Scale], Iterator[Row]]] = {
     "stop": lifecycle.stop,
     "test": plugin_cost.in_a_test,
     "loading": plugin_cost.loading,
+    "pollers": pollers.pollers,
     "idle": idle.idle,
     "growth": growth.growth,
     "bodies": bodies.bodies,
@@ -42,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--quick", action="store_true", help="a short look, within a minute; the figures are coarse")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where to write results.json and the plot")
+    parser.add_argument("--picture", type=Path, help="where else to draw the plot: a path without .svg and .png")
     return parser
 
 
@@ -53,15 +55,16 @@ def _rows(name: str, scale: Scale) -> Iterator[Row]:
         yield Row(name, "could not be measured", None, note=str(error))
 
 
-def _write(folder: Path, surroundings: dict[str, object], rows: list[Row]) -> None:
+def _write(folder: Path, picture: Path | None, surroundings: dict[str, object], rows: list[Row]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     found = {"environment": surroundings, "rows": [row.as_json() for row in rows]}
     (folder / "results.json").write_text(json.dumps(found, indent=1) + "\n")
     written = ["results.json"]
-    pictures = [folder / "plot.svg", folder / "plot.png"]
+    places = [folder / "plot", *([] if picture is None else [picture])]
+    pictures = [place.with_suffix(ending) for place in places for ending in (".svg", ".png")]
     problem = plot.draw(rows, environment.render(surroundings), pictures)
     if problem is None:
-        written += [path.name for path in pictures]
+        written += [str(path.relative_to(folder) if folder in path.parents else path) for path in pictures]
     else:
         print(problem)
     print(f"wrote {', '.join(written)} to {folder}")
@@ -94,7 +97,7 @@ def main(words: Sequence[str]) -> int:
     surroundings["seconds"] = seconds
     print(table.summary(rows))
     print(f"took {time.monotonic() - begin:.0f} s")
-    _write(options.results, surroundings, rows)
+    _write(options.results, options.picture, surroundings, rows)
     return 0 if all(row.what != "could not be measured" for row in rows) else 1
 
 
