@@ -26,7 +26,7 @@ import pytest
 from pytest_epoll._core import clock
 from pytest_epoll._reporting import client_text, near_miss, timeline_text, wire_note
 from pytest_epoll._serving import phases
-from pytest_epoll._serving.registry import forget_stopped_servers, known_servers
+from pytest_epoll._serving.registry import forget_stopped_servers, is_running, known_servers, latest
 from pytest_epoll.errors import (
     EpollFindings,
     HandlerStillRunning,
@@ -333,14 +333,25 @@ def _as_error(docket: Docket, found: dict[EpollServer, list[Finding]], *, when: 
     return EpollFindings([finding for findings in found.values() for finding in findings], "\n\n".join(texts))
 
 
-def _traffic(docket: Docket) -> Iterator[tuple[EpollServer, list[Fact]]]:
-    """Yield the servers that saw traffic in this test, whoever made them, with what they saw."""
+def _traffic(docket: Docket) -> list[tuple[EpollServer, list[Fact]]]:
+    """Return the servers that saw traffic in this test, whoever made them, with what they saw."""
+    found = []
     for server in dict.fromkeys((*docket.servers, *known_servers())):
         facts = _since(docket.begun_ns, server.facts())
         # A test that clears its server behind itself, whatever happened, still wants to know what did.
         new = facts or _since(docket.begun_ns, server._journal.cleared)  # noqa: SLF001 - as in `forget`
         if new:
-            yield server, new
+            found.append((server, new))
+    if (
+        len(found) > _SEVERAL
+    ):  # a test of all of them, or one after the other, as Hypothesis has an example after another
+        kept = {*docket.servers, *latest(server for server, _ in found)}
+        found = [(server, facts) for server, facts in found if server in kept]
+    return found
+
+
+_SEVERAL = 4
+"""Servers that a failing test shows in any case."""
 
 
 def _since(begun_ns: int, facts: list[Fact]) -> list[Fact]:
@@ -362,7 +373,7 @@ def _wire_notes(docket: Docket, error: BaseException) -> list[str]:
 
 def _is_there(docket: Docket, server: EpollServer) -> bool:
     """Whether a server could be reached when the test failed; one made by hand has stopped since, by its own `with`."""
-    return server not in docket.servers or server._barrier.engine is not None  # noqa: SLF001 - what "running" means
+    return server not in docket.servers or is_running(server)
 
 
 def _is_of_a_connection(error: BaseException | None) -> bool:

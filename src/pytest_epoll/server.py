@@ -162,6 +162,7 @@ class EpollServer:
             warnings.warn(HandlerStillRunning(still_running), stacklevel=2)
 
     def _let_go(self) -> None:
+        registry.note_stop(self)
         for gate in self._gates:
             gate.release()
 

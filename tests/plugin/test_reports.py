@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 RESET = """
@@ -409,3 +411,42 @@ def test_it(epoll_server):
 
     assert "\x1b[31;1m! unmatched" in run(body, "--color=yes").stdout.str()
     assert "\x1b[" not in run(body, "--color=no").stdout.str()
+
+
+ONE_AFTER_THE_OTHER = """
+def test_it(epoll_server):
+    kept = []
+    epoll_server.get("/own").respond()
+    ask(epoll_server, "/own")
+    for number in range({times}):
+        with EpollServer() as first, EpollServer() as second:
+            kept += [first, second]
+            for server in (first, second):
+                server.get(f"/{{number}}").respond()
+                ask(server, f"/{{number}}")
+            assert number < {times} - 1
+"""
+
+
+def test_of_many_servers_that_were_stopped_those_are_shown_that_ran_last(run):
+    """Hypothesis makes one for each example, and only the last one has failed."""
+    result = run(ONE_AFTER_THE_OTHER.format(times=5))
+    shown = re.findall(r"> GET (\S+)", result.stdout.str())
+
+    assert ["/4", "/4", "/own"] == sorted(shown)
+
+
+def test_of_a_few_servers_all_are_shown(run):
+    result = run("""
+def test_it():
+    kept = []
+    for number in range(4):
+        with EpollServer() as server:
+            kept.append(server)
+            server.get(f"/{number}").respond()
+            ask(server, f"/{number}")
+    assert not kept
+""")
+    shown = re.findall(r"> GET (\S+)", result.stdout.str())
+
+    assert ["/0", "/1", "/2", "/3"] == sorted(shown)
