@@ -159,7 +159,7 @@ def test_a_call_that_silently_asks_again_is_counted():
     sweep = cuts(Response(raw=b"ab"), call, how="fin")
 
     assert [2, 2] == [outcome.requests for outcome in sweep.outcomes]
-    assert "byte 0, fin: returned (b'', 'fin'), asked 2 times" == str(sweep.outcomes[0])
+    assert "byte 0, fin: asked 2 times and returned (b'', 'fin')" == str(sweep.outcomes[0])
 
 
 def test_a_call_that_stops_asking_is_told_of():
@@ -171,7 +171,7 @@ def test_a_call_that_stops_asking_is_told_of():
 
     sweep = cuts(Response(raw=b"ab"), call, how="fin")
 
-    assert ["bytes 0-1, fin: returned (b'ab', 'fin'), having sent no request"] == [str(one) for one in sweep.ranges()]
+    assert ["bytes 0-1, fin: sent no request and returned (b'ab', 'fin')"] == [str(one) for one in sweep.ranges()]
 
 
 @pytest.mark.parametrize(

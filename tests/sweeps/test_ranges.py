@@ -107,8 +107,14 @@ def test_what_was_delivered_may_be_quoted():
         for sent in (b"H", b"HT", b"HTTP/1.1 2")
     ]
 
+    names = [
+        _telling.raised(ValueError(f"headers=<'{name}': ''>, raw=(b'{name}', b'')"), PORT, b"OK\r\n" + sent)
+        for name, sent in (("C", b"C"), ("Con", b"Con"), ("Content-Length", b"Content-Length: "))
+    ]
+
+    assert [(), ()] == [_telling.steps(one, other, 1) for one, other in pairwise(names)]
     assert [(), ()] == [_telling.steps(one, other, 1) for one, other in pairwise(texts)]
-    assert "raised ValueError: bad status line 'H..HTTP/1.1 2'" == _telling.written(texts[0], texts[-1])
+    assert "raised ValueError: bad status line 'H'..'HTTP/1.1 2'" == _telling.written(texts[0], texts[-1])
 
 
 def test_long_things_are_counted_or_shortened():
@@ -116,7 +122,12 @@ def test_long_things_are_counted_or_shortened():
 
     assert ["byte 0: returned all 300 bytes"] == ranges([long], whole=long)
     assert ["byte 0: returned b'yyyyyyyyyyyyyyyyyyyyyyyy'... (300 bytes)"] == ranges([b"y" * 300], whole=long)
-    assert ["byte 0: raised ValueError: " + "z" * 197 + "..."] == ranges([ValueError("z" * 300)])
+    errors = [ValueError("8" + "z" * 300), ValueError("12" + "z" * 300)]
+    [found] = ranges(errors)
+
+    assert len("bytes 0-1: ") + 240 == len(found)
+    assert found.startswith("bytes 0-1: raised ValueError: 8..12zzz")
+    assert found.endswith("zzz...")
 
 
 def test_what_cannot_be_shown_is_an_outcome_all_the_same():

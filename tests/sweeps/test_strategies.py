@@ -150,6 +150,7 @@ def test_the_smallest_failing_plan_is_printed_as_code(run):
     cuts = [line for line in lines if line.startswith("cut=")]
 
     result.assert_outcomes(failed=3)
+    assert 2 == sum("epoll wire timeline" in line for line in lines)  # of the last examples, not of all
     assert cuts in [
         [f"cut=Response(200, {body}).with_faults(faults.Reset(after=faults.body(0))),"]
         for body in (r"content=b'\x00'", "stream=[]")  # both are the smallest, from where one happens to begin

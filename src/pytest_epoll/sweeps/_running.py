@@ -149,10 +149,10 @@ def _told(
     else:
         text = _telling.returned(calling.value, sent.port, calling.value if whole is None else whole.value)
     if is_late:
-        text = (*_telling.plain(f"{_late(conditions)}; when the server had stopped it "), *text)
+        text = (f"{_late(conditions)}; when the server had stopped it ", *text)
     if sent.requests != 1:
-        asked = f", asked {sent.requests} times" if sent.requests else ", having sent no request"
-        text = (*text, *_telling.plain(asked))
+        asked = f"asked {sent.requests} times and " if sent.requests else "sent no request and "
+        text = (asked, *text)
     return text
 
 
@@ -161,7 +161,7 @@ def _late(conditions: Conditions) -> str:
 
 
 def _told_lost(conditions: Conditions) -> _telling.Text:
-    return _telling.plain(f"{_late(conditions)}, not even when the server had stopped")
+    return (f"{_late(conditions)}, not even when the server had stopped",)
 
 
 def _drop_frames(error: BaseException) -> None:

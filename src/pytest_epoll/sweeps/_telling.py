@@ -21,8 +21,11 @@ from pytest_epoll._core.showing import count, printable, shortened
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_MESSAGE: Final = 200
-"""Characters of a message or a repr: three lines of a terminal; tracebacks of other people's HTML are longer."""
+_SHOWN: Final = 240
+"""Characters of a text that are shown: three lines of a terminal."""
+
+_COMPARED: Final = 4000
+"""Characters of a message that are compared; somebody's whole HTML page may be one."""
 
 _LITERAL: Final = 24
 """Bytes of a body that are shown rather than counted."""
@@ -58,29 +61,30 @@ def raised(error: BaseException, port: int, delivered: bytes = b"") -> Text:
     """Return what an exception says; each number in it is free, and so is a quotation of what was `delivered`."""
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    said = shortened(_clean(_safely(str, error), port), _MESSAGE)
+    said = _clean(_safely(str, error), port)[:_COMPARED]
     if not said:
         return (f"raised {name}",)
     text: list[str | Varying] = [f"raised {name}: "]
-    for index, part in enumerate(_quotation(delivered).split(said)):
-        text += [Varying(part, is_free=True)] if index % 2 else _numbered(part, is_free=True)
+    end = printable(delivered[-_SHOWN:].decode("latin-1"))
+    for index, part in enumerate(_quotation(end).split(said)):
+        is_quoted = index % 2 and (part == end or _BREAKS.sub("", end).endswith(part.lstrip("b")[1:-1]))
+        text += [Varying(part, is_free=True)] if is_quoted else _numbered(part, is_free=True)
     return tuple(text)
 
 
-def _quotation(delivered: bytes) -> re.Pattern[str]:
-    """Return what finds the delivered bytes in a message, if they are few enough to be quoted."""
-    quoted = printable(delivered.decode("latin-1")) if len(delivered) <= _LITERAL else ""
-    return re.compile(rf"(?<!\w)({re.escape(quoted)})(?!\w)" if quoted else "(?!)()")
+_BREAKS = re.compile(r"(?:[: ]|\\r|\\n)+$")
+"""What is sent between a name and a value, or behind a line, and belongs to neither; line breaks are escaped."""
+
+
+def _quotation(end: str) -> re.Pattern[str]:
+    """Return what finds in a message all that was delivered, and whatever stands in quotes."""
+    everything = rf"(?<!\w){re.escape(end)}(?!\w)|" if 0 < len(end) <= _LITERAL else ""
+    return re.compile(rf"""({everything}b?'[^']*'|b?"[^"]*")""")
 
 
 def returned(value: object, port: int, whole: object) -> Text:
     """Return what a value is; `whole` is the one that the uncut response came to, or the value itself."""
     return ("returned ", *_value(value, port, whole))
-
-
-def plain(text: str) -> Text:
-    """Return a text of our own as it is."""
-    return (text,)
 
 
 def _value(value: object, port: int, whole: object) -> Iterator[str | Varying]:
@@ -93,7 +97,7 @@ def _value(value: object, port: int, whole: object) -> Iterator[str | Varying]:
         body = _attribute(value, _BODIES, (bytes, str))
         if "object at" in _safely(repr, value) and (status := _attribute(value, _STATUSES, (int,))) is not None:
             text += f", status {status}"  # a repr that says nothing
-        yield from _numbered(shortened(text, _MESSAGE), is_free=False)
+        yield from _numbered(shortened(text, _SHOWN), is_free=False)
         if body is not None:
             yield ", body "
             yield from _content(body, _attribute(whole, _BODIES, (bytes, str)))
@@ -121,7 +125,7 @@ def _content(value: bytes | bytearray | str, whole: object) -> Iterator[str | Va
         yield f" of {count(len(model), unit)}"
     elif len(value) > _LITERAL and is_like and value == model:
         yield f"all {count(len(value), unit)}"
-    elif len(value) > _MESSAGE:
+    elif len(value) > _SHOWN:
         yield f"{value[:_LITERAL]!r}... ({count(len(value), unit)})"
     else:
         yield repr(value)
@@ -182,4 +186,4 @@ def written(first: Text, last: Text) -> str:
             shown.append(mine.text if mine.text == theirs.text else f"{mine.text}..{theirs.text}")
         else:
             shown.append(str(mine))
-    return "".join(shown)
+    return shortened("".join(shown), _SHOWN)
