@@ -86,9 +86,9 @@ SCENARIOS: dict[str, Callable[[Route], object]] = {
 }
 
 
-def _with_http_client(url: str) -> tuple[int, bytes]:
+def _with_http_client(url: str, timeout: float = READ_TIMEOUT) -> tuple[int, bytes]:
     host, _, port = url.removeprefix("http://").partition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=READ_TIMEOUT)
+    connection = http.client.HTTPConnection(host, int(port), timeout=timeout)
     try:
         connection.request("GET", "/")
         answer = connection.getresponse()
@@ -97,35 +97,35 @@ def _with_http_client(url: str) -> tuple[int, bytes]:
         connection.close()
 
 
-def _with_urllib3(url: str) -> tuple[int, bytes]:
-    with urllib3.PoolManager(retries=False, timeout=READ_TIMEOUT) as pool:
+def _with_urllib3(url: str, timeout: float = READ_TIMEOUT) -> tuple[int, bytes]:
+    with urllib3.PoolManager(retries=False, timeout=timeout) as pool:
         answer = pool.request("GET", url)
         return answer.status, answer.data
 
 
-def _with_requests(url: str) -> tuple[int, bytes]:
+def _with_requests(url: str, timeout: float = READ_TIMEOUT) -> tuple[int, bytes]:
     with requests.Session() as session:
         session.trust_env = False
-        answer = session.get(url, timeout=READ_TIMEOUT)
+        answer = session.get(url, timeout=timeout)
         return answer.status_code, answer.content
 
 
-def _with_httpx(url: str) -> tuple[int, bytes]:
-    with httpx.Client(trust_env=False, timeout=READ_TIMEOUT) as client:
+def _with_httpx(url: str, timeout: float = READ_TIMEOUT) -> tuple[int, bytes]:
+    with httpx.Client(trust_env=False, verify=False, timeout=timeout) as client:  # no certificates to load
         answer = client.get(url)
         return answer.status_code, answer.content
 
 
-def _with_aiohttp(url: str) -> tuple[int, bytes]:
+def _with_aiohttp(url: str, timeout: float = READ_TIMEOUT) -> tuple[int, bytes]:
     async def call() -> tuple[int, bytes]:
-        timeout = aiohttp.ClientTimeout(total=3 * READ_TIMEOUT, sock_read=READ_TIMEOUT)
-        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as answer:
+        patience = aiohttp.ClientTimeout(total=3 * timeout, sock_read=timeout)
+        async with aiohttp.ClientSession(timeout=patience) as session, session.get(url) as answer:
             return answer.status, await answer.read()
 
     return asyncio.run(call())
 
 
-CLIENTS: dict[str, Callable[[str], tuple[int, bytes]]] = {
+CLIENTS: dict[str, Callable[..., tuple[int, bytes]]] = {
     "http.client": _with_http_client,
     "urllib3": _with_urllib3,
     "requests": _with_requests,

@@ -249,7 +249,7 @@ def test_a_client_that_takes_a_cut_for_a_complete_response_is_found():
     lines = str(caught.value).splitlines()
 
     assert [
-        f"{len(image) - 12} of {len(image)} calls of gullible did not raise in time",
+        f"{len(image) - 12} of {len(image)} calls of gullible returned",
         f"  bytes 12-{len(image) - 5}, fin: returned b''",
         f"  bytes {len(image) - 4}-{len(image) - 1}, fin: returned the first 1..4 of 5 bytes",
         "  whole: returned b'hello'",
@@ -291,7 +291,7 @@ def test_a_client_that_waits_for_ever_does_not_pass():
 
     sweep = cuts(Response(raw=b"ab"), patient, how="stall", timeout=0.05)
 
-    with pytest.raises(AssertionError, match="2 of 2 calls of patient did not raise in time"):
+    with pytest.raises(AssertionError, match="2 of 2 calls of patient did not come back in time"):
         sweep.assert_none_returned()
 
 

@@ -31,6 +31,6 @@ def test_a_failing_test_shows_the_sweep_and_not_the_timelines_of_its_servers(run
     text = result.stdout.str()
 
     result.assert_outcomes(failed=1)
-    assert "E       AssertionError: 2 of 2 calls of call did not raise in time" in text
+    assert "E       AssertionError: 2 of 2 calls of call returned" in text
     assert "epoll wire timeline" not in text
     assert "_outcomes.py" not in text.replace("sweeps/_outcomes.py:", "")

@@ -104,7 +104,7 @@ def test_addresses_and_ports_are_left_out():
 def test_what_was_delivered_may_be_quoted():
     texts = [
         _telling.raised(ValueError(f"bad status line {sent.decode()!r}"), PORT, sent)
-        for sent in (b"H", b"HT", b"HTTP/1.1 2")
+        for sent in (b"H", b"HT", b"HTTP/1.1 ", b"HTTP/1.1 2")
     ]
 
     names = [
@@ -113,7 +113,7 @@ def test_what_was_delivered_may_be_quoted():
     ]
 
     assert [(), ()] == [_telling.steps(one, other, 1) for one, other in pairwise(names)]
-    assert [(), ()] == [_telling.steps(one, other, 1) for one, other in pairwise(texts)]
+    assert [(), (), ()] == [_telling.steps(one, other, 1) for one, other in pairwise(texts)]
     assert "raised ValueError: bad status line 'H'..'HTTP/1.1 2'" == _telling.written(texts[0], texts[-1])
 
 

@@ -143,7 +143,7 @@ class Sweep:
         if not self.whole.has_returned:
             message = f"{self._call} fails with the whole response, too, so a cut proves nothing\n  {self._whole()}"
             raise AssertionError(message)
-        self._judge(lambda one: one.has_returned or one.is_late, "did not raise in time")
+        self._judge(lambda one: one.has_returned or one.is_late, ("returned", "did not come back in time"))
 
     def assert_same_as_whole(self) -> None:
         """Raise unless each call came to what the whole response came to, and in time: for splits.
@@ -155,12 +155,14 @@ class Sweep:
         __tracebackhide__ = True
         whole = self.whole._text  # noqa: SLF001 - the same module
         is_other = lambda one: one.is_late or not _telling.is_same(one._text, whole)  # noqa: E731, SLF001
-        self._judge(is_other, "did not come to what the whole response came to")
+        self._judge(is_other, ("did not come to what the whole response came to", "did not come back in time"))
 
-    def _judge(self, is_wrong: Callable[[Outcome], bool], verdict: str) -> None:
+    def _judge(self, is_wrong: Callable[[Outcome], bool], verdicts: tuple[str, str]) -> None:
+        """Raise about the wrong ones, with one verdict on those that came back in time and one on the others."""
         __tracebackhide__ = True
         wrong = [found for found in self.ranges() if is_wrong(found.outcomes[0])]
         number = sum(map(len, wrong))
+        verdict = " or ".join(verdicts[late] for late in sorted({found.outcomes[0].is_late for found in wrong}))
         lines = [f"{number} of {count(len(self.outcomes), 'call')} of {self._call} {verdict}"] if wrong else []
         lines += _shortened([f"  {found}" for found in wrong])
         if wrong:

@@ -67,7 +67,8 @@ def raised(error: BaseException, port: int, delivered: bytes = b"") -> Text:
     text: list[str | Varying] = [f"raised {name}: "]
     end = printable(delivered[-_SHOWN:].decode("latin-1"))
     for index, part in enumerate(_quotation(end).split(said)):
-        is_quoted = index % 2 and (part == end or _BREAKS.sub("", end).endswith(part.lstrip("b")[1:-1]))
+        quoted = part.lstrip("b")[1:-1]
+        is_quoted = index % 2 and (part == end or end.endswith(quoted) or _BREAKS.sub("", end).endswith(quoted))
         text += [Varying(part, is_free=True)] if is_quoted else _numbered(part, is_free=True)
     return tuple(text)
 
