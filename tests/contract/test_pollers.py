@@ -282,3 +282,45 @@ def test_without_descriptors_clients_wait_it_is_recorded_and_they_are_served_lat
     ]
     assert "Too many open files" in str(server.timeline)
     assert ([], real) == (server.findings(), engine.loop.poller.poll)
+
+
+def test_without_descriptors_refusing_says_so_and_connections_are_accepted_on(server):
+    with (
+        only_so_many_descriptors(0),
+        pytest.raises(OSError, match="Too many open files"),
+        server.refusing_connections(),
+    ):
+        pass
+    with RawClient(server.address) as client:
+        client.send(GET)
+        assert OK == client.recv_exactly(len(OK))
+    with server.refusing_connections(), pytest.raises(ConnectionRefusedError):
+        RawClient(server.address)
+
+    assert ["refuses connections", "accepts connections"] == [
+        event.detail for event in server.timeline if event.kind == "listener"
+    ]
+
+
+def test_without_descriptors_who_waits_in_the_queue_stays_there(server):
+    """It is neither refused nor forgotten: who can't be accepted now is accepted when there is a descriptor."""
+    with contextlib.ExitStack() as stack:
+        with only_so_many_descriptors(1):
+            client = stack.enter_context(RawClient(server.address))
+            with pytest.raises(OSError, match="Too many open files"), server.refusing_connections():
+                pass
+            server.pause_accepts()
+        server.accept_connections()
+        client.send(GET)
+
+        assert OK == client.recv_exactly(len(OK))
+
+
+def test_without_descriptors_also_listen_says_so(server):
+    with only_so_many_descriptors(0), pytest.raises(OSError, match="Too many open files"):
+        server.also_listen("127.0.0.2")
+
+    assert 1 == len(server.listeners)
+    with RawClient(server.also_listen("127.0.0.2").address) as client:
+        client.send(GET)
+        assert OK == client.recv_exactly(len(OK))

@@ -7,6 +7,7 @@ import select
 import signal
 import socket
 import sys
+import tempfile
 import traceback
 import warnings
 
@@ -185,6 +186,48 @@ def test_stop_acts_at_once_and_frees_the_port_while_a_child_lives(server):
             server.start()
 
             assert OK == served(server)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_connects_are_refused_at_once_while_a_child_lives(server, times):
+    """A child that C code has forked holds the socket until it executes something; ours closes it."""
+    held = [listener.sock.dup() for listener in server._barrier.engine.listeners]
+    with Child():
+        for _ in range(times):
+            with server.refusing_connections(), pytest.raises(ConnectionRefusedError):
+                RawClient(server.address)
+            assert OK == served(server)
+    for sock in held:
+        sock.close()
+
+
+@pytest.mark.parametrize("block", ["refusing_connections", "stalling_connections", "pausing_accepts"])
+def test_a_child_that_leaves_a_block_leaves_the_parents_listener_alone(server, block):
+    entered = getattr(server, block)()
+    entered.__enter__()
+
+    def leave():
+        entered.__exit__(None, None, None)
+
+    with Child(leave), pytest.raises((ConnectionRefusedError, TimeoutError)):
+        with RawClient(server.address, timeout=0.05) as client:
+            client.send(GET)
+            client.recv()
+    entered.__exit__(None, None, None)
+
+    assert OK == served(server)
+
+
+def test_a_child_leaves_the_file_of_a_unix_socket_alone(server):
+    with tempfile.TemporaryDirectory(prefix="e") as folder:
+        path = server.also_listen(f"{folder}/x.sock").address
+        with Child():
+            pass
+        with RawClient(path) as client:
+            client.send(GET)
+
+            assert OK == client.recv_exactly(len(OK))
+        server.stop()
 
 
 def test_a_child_may_be_a_client_of_its_parents_server(server):

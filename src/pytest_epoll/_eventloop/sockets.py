@@ -87,7 +87,13 @@ def _explained(error: OSError, where: str) -> OSError:
 
 
 def check_path(path: str) -> None:
-    """Raise `UsageError` for a path that is too long for a Unix domain socket, and for one that takes its place."""
+    """Raise `UsageError` where there are no Unix domain sockets, and for a path that is too long for one.
+
+    There must be room for `SPARE`, too.
+    """
+    if not hasattr(socket, "AF_UNIX"):
+        message = f"{sys.platform} has no Unix domain sockets, so {path!r} can't be one; listen on an address"
+        raise UsageError(message)
     size = len(os.fsencode(path))
     if size > LONGEST_PATH:
         message = (

@@ -56,6 +56,12 @@ def test_the_length_of_a_path_is_counted_in_bytes():
         sockets.check_path("/" + "x" * 104 + "\N{LATIN SMALL LETTER E WITH ACUTE}")
 
 
+def test_a_platform_without_unix_sockets_says_so(monkeypatch):
+    monkeypatch.delattr(socket, "AF_UNIX")
+    with pytest.raises(UsageError, match="has no Unix domain sockets"):
+        sockets.check_path("/x")
+
+
 def test_a_unix_sockets_client_is_its_process(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with sockets.open_unix_socket("x", backlog=1) as sock, socket.socket(socket.AF_UNIX) as client:
