@@ -116,6 +116,36 @@ def test_a_connection_that_is_used_again_ends_there(server, place, prove, how, r
     assert [] == server.findings()
 
 
+EARLY = {
+    faults.RespondEarly(): (HUNDRED, True),
+    faults.RespondEarly(after_reading=faults.body(10)): (HUNDRED, True),
+    faults.RespondEarly("linger"): (HUNDRED, True),
+    faults.RespondEarly("close"): (HUNDRED, False),
+    faults.RespondEarly("hold"): (HUNDRED, False),
+}
+"""What the client reads before its upload is over, and whether the rest of it is read."""
+
+
+@pytest.mark.parametrize("fault", EARLY, ids=repr)
+def test_an_early_answer_is_whole(server, place, prove, fault):
+    server.post("/x").respond(content=b"x" * 100, fault=fault)
+    answer, is_read = EARLY[fault]
+
+    def scene(number):
+        with place.connect(server.address) as client:
+            client.send(POST[:-50])
+            data = client.recv_exactly(140)
+            if is_read:
+                client.send(POST[-50:])
+            connection = server.wait_for_connections(1)[-1]
+        connection.wait_ended()
+        return (answer, is_read), (data, server.last_request.complete)
+
+    prove(scene, share=5)
+
+    assert [] == server.findings()
+
+
 EXPECT = POST[:-102] + b"Expect: 100-continue\r\n\r\n"
 REFUSED = b"HTTP/1.1 417 Expectation Failed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 ON_EXPECT = {

@@ -25,6 +25,7 @@ from pytest_epoll.faults.no_continue import NoContinue
 from pytest_epoll.faults.partial_writes import PartialWrites
 from pytest_epoll.faults.reject_continue import RejectContinue
 from pytest_epoll.faults.reset import Reset
+from pytest_epoll.faults.respond_early import RespondEarly
 from pytest_epoll.faults.slow_reads import SlowReads
 from pytest_epoll.faults.slow_writes import SlowWrites
 from pytest_epoll.faults.stall import Stall
@@ -50,6 +51,7 @@ __all__ = (
     "PartialWrites",
     "RejectContinue",
     "Reset",
+    "RespondEarly",
     "SlowReads",
     "SlowWrites",
     "Stall",

@@ -90,6 +90,18 @@ GATE = EpollServer().gate()
                 NEXT,
             ],
         ),
+        (
+            faults.RespondEarly("linger"),
+            [
+                "read the request up to 'head' and not one byte beyond it",
+                ...,
+                "read the rest of the request meanwhile",
+                WHOLE,
+                "FIN",
+                READ,
+                "read and discard until the client closes",
+            ],
+        ),
         (faults.NoContinue(), ["send no 100 Continue", ..., READ, WHOLE, NEXT]),
         (
             faults.RejectContinue(413),
@@ -147,6 +159,10 @@ def test_a_fault_in_place_of_the_next_answer_is_told():
         "  FIN",
         "  read and discard until the client closes",
     ] == faults.CloseOnReuse().explain(HELLO)
+
+
+def test_a_close_by_the_kernel_is_told():
+    assert "close, whatever is unread: RST if anything is, else FIN" == faults.RespondEarly("close").explain(HELLO)[-1]
 
 
 def test_one_that_does_not_fire_says_so():
