@@ -24,7 +24,7 @@ import pluggy
 import pytest
 
 from pytest_epoll._core import clock
-from pytest_epoll._reporting import client_text, near_miss, timeline_text, wire_note
+from pytest_epoll._reporting import chance_text, client_text, near_miss, timeline_text, wire_note
 from pytest_epoll._serving import phases
 from pytest_epoll._serving.registry import forget_stopped_servers, is_running, known_servers, latest
 from pytest_epoll.errors import (
@@ -192,6 +192,9 @@ def add_sections(item: pytest.Item, report: pytest.TestReport) -> None:
         item.ihook.pytest_epoll_report(server=server, lines=lines)
         title = timeline_text.title(facts)
         shown = timeline_text.shorten(lines, limit) + [f"client: {line}" for line in client_text.describe(facts)]
+        chance = server._router.chance  # noqa: SLF001 - as it is not the test's business
+        is_default = chance.seed == item.config.getoption("--epoll-seed")
+        shown += chance_text.describe(chance.tallies.values(), chance.seed, is_default=is_default)
         if _is_coloured(item.config):
             shown = timeline_text.coloured(shown)
         sections.append((f"epoll wire timeline ({title})", "\n".join(shown)))

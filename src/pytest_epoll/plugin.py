@@ -94,6 +94,12 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(hookspecs)
 
 
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say what a run was seeded with, if that was asked for."""
+    seed = config.getoption("--epoll-seed")
+    return f"epoll: --epoll-seed={seed}" if seed else None
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """What is registered from here on is a fixture's."""

@@ -114,7 +114,7 @@ class EpollServer:
         self._gates: list[Gate] = []
         self._desk = make_desk(self)
         self._received = Received(self._desk)
-        self._router = Router(viewer(weakref.ref(self)))
+        self._router = Router(viewer(weakref.ref(self)), seed=self._seed)
         self._hooks = Hooks(explainer(self._router))  # the plugin replaces them before the start
 
     # -- life --

@@ -50,6 +50,7 @@ MINIMAL = {
     "faults.Delay": {"seconds": 0.5},
     "faults.SlowWrites": {"bytes_per_second": 1000},
     "faults.SlowReads": {"bytes_per_second": 1000},
+    "faults.Sometimes": {"fault": faults.Reset(), "probability": 0.5},
     "faults.Wait": {"gate": EpollServer().gate()},
     "faults.before": {"position": "end", "n": 1},
     "faults.ChunkExtensions": {"extension": b";a"},

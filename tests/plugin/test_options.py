@@ -132,6 +132,44 @@ def test_epoll_seed_is_what_servers_start_from(run):
     result.stdout.fnmatch_lines(["*made with epoll False * 137 *"])
 
 
+FLAKY = """
+from pytest_epoll import faults
+from pytest_epoll.testing import RawClient
+
+def test_it(epoll_server_factory):
+    server = epoll_server_factory({keywords})
+    server.get("/x").respond(fault=faults.Sometimes(faults.HangUp(), 0.5))
+    for _ in range(3):
+        with RawClient(server.address) as client:
+            client.send(b"GET /x HTTP/1.1\\r\\nHost: t\\r\\n\\r\\n")
+            client.recv()
+    assert False
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keywords", "seed", "how"),
+    [
+        ((), "", 0, "rerun with --epoll-seed=0"),
+        (("--epoll-seed=137",), "", 137, "rerun with --epoll-seed=137"),
+        (("--epoll-seed=137",), "seed=5", 5, "made with EpollServer(seed=5)"),
+    ],
+)
+def test_a_failing_test_says_what_its_choices_came_from(run, arguments, keywords, seed, how):
+    result = run(FLAKY.replace("{keywords}", keywords), *arguments)
+
+    result.assert_outcomes(failed=1)
+    fault = "faults.Sometimes(fault=faults.HangUp(), probability=0.5)"
+    result.stdout.fnmatch_lines([f"chance: {fault}: seed {seed}, {how} (drawn ? of 3 times)"])
+
+
+@pytest.mark.parametrize(("arguments", "is_said"), [((), False), (("--epoll-seed=137",), True)])
+def test_a_seed_that_was_asked_for_is_in_the_header(run, arguments, is_said):
+    result = run("def test_it(): pass", *arguments)
+
+    assert is_said is ("epoll: --epoll-seed=137" in result.stdout.str())
+
+
 WAITS = {
     "requests": "epoll_server.wait_for_requests()",
     "connections": "epoll_server.wait_for_connections()",

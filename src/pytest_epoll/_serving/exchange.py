@@ -164,10 +164,13 @@ class Performance:
             yield act
 
     def _noting(self, fault: Any, stream: Acts) -> Acts:
-        identity = (*self._owner, self._places, repr(fault))
+        place = (*self._owner, self._places)
         self._places += 1
-        then = partial(tell_of_fault, self._context, self._exchange.record, fault)
-        return noting(fault.through(stream), fault, identity, then)
+        acting = self._context.router.chance.draw(fault, place)
+        if acting is None:
+            return stream
+        then = partial(tell_of_fault, self._context, self._exchange.record, acting)
+        return noting(acting.through(stream), acting, (*place, repr(fault)), then, is_armed=acting is fault)
 
     @staticmethod
     def _before_the_head(reply: Reply) -> Acts:
@@ -305,9 +308,14 @@ def _breaking_off(form: Encoding) -> Acts:
 
 
 def noting(
-    stream: Acts, fault: object, identity: tuple[int, int, int, str], then: Callable[[], object] | None = None
+    stream: Acts,
+    fault: object,
+    identity: tuple[int, int, int, str],
+    then: Callable[[], object] | None = None,
+    *,
+    is_armed: bool = True,
 ) -> Acts:
-    """Write down that a fault is armed, and turn its `Fired` into a fact that says which one it was, and `then`."""
+    """Turn a fault's `Fired` into a fact that says which one it was, and `then`; write down if it `is_armed`."""
     fired = Note(timeline.FAULT, identity, then)
 
     def noted(act: Act) -> Act:
@@ -316,7 +324,8 @@ def noting(
         return with_branches(act, noted)
 
     try:
-        yield Note(timeline.ARMED, (*identity, getattr(fault, "unmet", "nothing came that it acts on")))
+        if is_armed:
+            yield Note(timeline.ARMED, (*identity, getattr(fault, "unmet", "nothing came that it acts on")))
         yield from map(noted, stream)
     finally:
         close = getattr(stream, "close", None)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from pytest_epoll._core import limits
 from pytest_epoll._core.summary import RouteLabel
 from pytest_epoll._serving import paths, phases
+from pytest_epoll._serving.chance import Chance
 from pytest_epoll._serving.criteria import Facets
 from pytest_epoll.errors import UsageError
 
@@ -54,9 +55,11 @@ class Router:
 
     Args:
         view: makes of a record what criteria and predicates look at.
+        seed: what everything random starts from.
     """
 
-    def __init__(self, view: Callable[[RequestRecord], Request]) -> None:
+    def __init__(self, view: Callable[[RequestRecord], Request], *, seed: int = 0) -> None:
+        self.chance = Chance(seed)
         self.routes: list[RouteEntry] = []
         self.forgotten: dict[int, RouteLabel] = {}  # how those were called that were cleared last
         self.settled: dict[bytes, Answer] = {}

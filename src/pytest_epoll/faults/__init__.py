@@ -28,6 +28,7 @@ from pytest_epoll.faults.reset import Reset
 from pytest_epoll.faults.respond_early import RespondEarly
 from pytest_epoll.faults.slow_reads import SlowReads
 from pytest_epoll.faults.slow_writes import SlowWrites
+from pytest_epoll.faults.sometimes import Sometimes
 from pytest_epoll.faults.stall import Stall
 from pytest_epoll.faults.stop_reading import StopReading
 from pytest_epoll.faults.wait import Wait
@@ -54,6 +55,7 @@ __all__ = (
     "RespondEarly",
     "SlowReads",
     "SlowWrites",
+    "Sometimes",
     "Stall",
     "StopReading",
     "Wait",

@@ -102,6 +102,16 @@ GATE = EpollServer().gate()
                 "read and discard until the client closes",
             ],
         ),
+        (
+            faults.Sometimes(faults.HangUp(), 0.25),
+            [
+                "with a probability of 0.25",
+                READ,
+                "faults.HangUp() fires",
+                "FIN",
+                "read and discard until the client closes",
+            ],
+        ),
         (faults.NoContinue(), ["send no 100 Continue", ..., READ, WHOLE, NEXT]),
         (
             faults.RejectContinue(413),

@@ -104,9 +104,12 @@ class Stage:
             stream = chain((Send(Image(b"")),), stream)
         whole = RequestRecord(self.record.index, timeline.NO_EXCHANGE, self.record.opened_ns)  # they are no request's
         for place, fault in enumerate(faults):
-            identity = (self._run.script.index, 0, place, repr(fault))
-            then = partial(tell_of_fault, self._context, whole, fault)
-            stream = noting(fault.through(stream), fault, identity, then)
+            key = (self._run.script.index, 0, place)
+            acting = self._context.router.chance.draw(fault, key)
+            if acting is not None:
+                then = partial(tell_of_fault, self._context, whole, acting)
+                identity = (*key, repr(fault))
+                stream = noting(acting.through(stream), acting, identity, then, is_armed=acting is fault)
         self._channel.perform(stream, timeline.NO_EXCHANGE)
 
     # -- what the transport reports --
