@@ -485,6 +485,18 @@ def test_a_body_in_one_piece_with_the_head_did_not_wait(server):
     assert "c0.0 > body" in text
 
 
+def test_where_no_100_is_sent_who_does_not_wait_is_seen_for_certain(server):
+    """Else the 100 may be out before a body that comes in a piece of its own."""
+    server.put("/up").respond(fault=faults.NoContinue())
+    fetch(server.url + "/up", "PUT", content=b"abc", headers={"Expect": "100-continue"})
+    lines, _ = failure(server.client.assert_honoured_expect)
+
+    assert re.fullmatch(
+        r"  c0\.0 PUT /up: the body came (together with|\d+\.\d{3} s behind) the head, before any 100 Continue",
+        lines[1],
+    )
+
+
 def test_who_is_refused_and_sends_no_body_has_waited(server):
     """No route wants it, so no 100 is sent but a 501."""
     server.get("/other").respond()
