@@ -38,6 +38,8 @@ _TAIL = 64
 _LAST_CHUNK = re.compile(rb"(?:^|\r\n)0\r\n(?:[^\r\n]+\r\n)*\r\n$")
 """The end of a chunked body (RFC 9112 section 7.1)."""
 
+_CONTENT_LENGTH = re.compile(rb"\r\nContent-Length:[ \t]*([0-9]{1,18})[ \t]*\r\n", re.IGNORECASE)
+
 _PARTIES = {
     timeline.FIN_RECEIVED: ("client", "fin"),
     timeline.RST_RECEIVED: ("client", "rst"),
@@ -172,6 +174,8 @@ class Exchange:
         if not self.sent:
             words = first_line(preview).split(" ", 2)
             self.status = int(words[1]) if len(words) > 1 and words[1].isdecimal() else 0
+            has_content = not (self.head.startswith(b"HEAD ") or self.status in {204, 304})
+            self.due = self.due or _announced_size(preview, has_content=has_content)
         self.sent += size
         self.sent_place = place
         self.tail = (self.tail + preview)[-_TAIL:] if size == len(preview) else b""
@@ -294,6 +298,15 @@ class Conversation:
 _LETTING_GO = frozenset((timeline.SEND_RESUMED, timeline.SEND_FAILED, timeline.ENDED))
 
 _OF_ANSWER = frozenset((timeline.MATCHED, timeline.DUE, timeline.UNMATCHED, timeline.SENT))
+
+
+def _announced_size(preview: bytes, *, has_content: bool) -> int:
+    """Return how long an answer says that it is, 0 if that is not in its first bytes: of what a script sends."""
+    end = preview.find(b"\r\n\r\n") + 4
+    found = _CONTENT_LENGTH.search(preview, 0, end)
+    if found is None:
+        return 0
+    return end + int(found[1]) if has_content else end
 
 
 def gather(facts: Iterable[Fact]) -> list[Conversation]:

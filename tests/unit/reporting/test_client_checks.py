@@ -120,6 +120,22 @@ def test_of_a_stream_the_last_chunk_is_the_end(tape, sends, word):
     assert word == reading(tape).word
 
 
+def test_what_a_script_sends_is_as_long_as_it_says(tape):
+    data = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+    tape.opened(0).request(0)(0, 0, timeline.SENT, len(data) + 2, data + b"ab")
+
+    assert ("unfinished", "40 of 43 bytes were sent so far") == reading(tape)
+    tape(0, 0, timeline.SENT, 3, b"cde")
+    assert "read" == reading(tape, untaken=0).word
+
+
+def test_what_a_script_sends_to_head_is_a_head(tape):
+    data = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+    tape.opened(0).request(0, 0, "HEAD /a")(0, 0, timeline.SENT, len(data), data)
+
+    assert "read" == reading(tape, untaken=0).word
+
+
 def test_of_a_stream_that_nothing_delimits_our_fin_is_the_end(tape):
     tape.opened(0).request(0).sent(0, due=0).parted(0, timeline.FIN_SENT).parted(0)
 
@@ -127,7 +143,9 @@ def test_of_a_stream_that_nothing_delimits_our_fin_is_the_end(tape):
 
 
 def test_a_stream_whose_source_failed_has_no_end(tape):
-    tape.opened(0).request(0).sent(0, due=0)(0, 0, timeline.HANDLER_ERROR, 0, "KeyError").parted(0, timeline.FIN_SENT)
+    head = b"HTTP/1.1 200 OK\r\n\r\n"
+    tape.opened(0).request(0)(0, 0, timeline.SENT, len(head), head)(0, 0, timeline.HANDLER_ERROR, 0, "KeyError")
+    tape.parted(0, timeline.FIN_SENT)
 
     assert "unfinished" == reading(tape.parted(0)).word
 
