@@ -418,7 +418,7 @@ ROWS = {
         ({"max_size": -1}, IMPOSSIBLE, "max_size=-1"),
     ],
     "sweeps.strategies.cuts": HOW,
-    **{f"sweeps.strategies.{name}": SWEPT for name in ("positions", "faults", "segmentations")},
+    **{f"sweeps.strategies.{name}": SWEPT for name in ("positions", "faults", "lies", "segmentations")},
     "RawClient": [
         ({"address": "http://127.0.0.1:80"}, IMPOSSIBLE, "use server.address"),
         ({"address": ("127.0.0.1",)}, WRONG_TYPE, "(host, port)"),

@@ -7,33 +7,15 @@ from fault_acts import fired, sent, through
 from pytest_epoll import EpollServer, Response, errors, faults
 from pytest_epoll._core.acts import Send
 from pytest_epoll.faults._beforehand import answer, sent_bytes
+from pytest_epoll.sweeps import strategies
 from pytest_epoll.testing import RawClient
 
 GET = b"GET /x HTTP/1.1\r\nHost: test\r\n\r\n"
 
 PIECES = st.lists(st.binary(min_size=1, max_size=12), max_size=4)
-SOME = st.binary(min_size=1, max_size=8)
-PLACES = st.one_of(
-    st.integers(0, 160),
-    st.sampled_from(["head", "last-chunk", "trailers", faults.header("X"), faults.event(1)]),
-    st.integers(0, 40).map(faults.body),
-    st.integers(0, 40).map(faults.content),
-    st.integers(1, 5).map(faults.chunk),
-    st.sampled_from(["status-line", "header:X", "chunk-size", "chunk:2", "body"]).map(faults.half_of),
-    st.builds(faults.before, st.sampled_from(["end", "last-chunk", "head", faults.chunk(2)]), st.integers(0, 40)),
-)
-KEEPING_LIES = st.one_of(
-    st.builds(faults.Corrupt, PLACES, st.integers(1, 255)),
-    st.builds(faults.Corrupt, PLACES, st.binary(min_size=1, max_size=30).filter(any)),
-    st.builds(faults.WrongContentLength, value=st.integers(-10, 10**6)),
-    st.builds(faults.WrongContentLength, delta=st.integers(1, 99)),
-    st.builds(faults.MalformedHead, status_line=SOME),
-    st.builds(faults.MalformedHead, line=SOME),
-    st.builds(faults.MalformedHead, line=SOME, after=st.sampled_from([faults.header("X"), faults.header("No")])),
-    st.builds(faults.MalformedChunk, st.integers(0, 4), SOME),
-    st.builds(faults.ChunkExtensions, SOME, last=st.binary(max_size=4)),
-)
-LIES = KEEPING_LIES | st.just(faults.MissingFinalChunk()) | st.builds(faults.ExtraBytes, SOME)
+PLACES = strategies.positions()
+LIES = strategies.lies()
+KEEPING_LIES = LIES.filter(lambda lie: not isinstance(lie, (faults.MissingFinalChunk, faults.ExtraBytes)))
 CUTS = st.lists(
     st.one_of(
         st.builds(faults.PartialWrites, size=st.integers(1, 30)),

@@ -1,5 +1,6 @@
 """What Hypothesis draws is legal, acts, prints as code, and shrinks to the smallest plan that fails."""
 
+import inspect
 import subprocess
 import sys
 
@@ -21,7 +22,7 @@ def test_a_response_prints_as_code(response):
     assert response == eval(repr(response), NAMES)
 
 
-@given(st.one_of(strategies.faults(), strategies.faults(Response()), strategies.segmentations(Response())))
+@given(st.one_of(strategies.faults(), strategies.lies(), strategies.segmentations(Response())))
 def test_a_fault_prints_as_code(fault):
     assert fault == eval(repr(fault), NAMES)
 
@@ -52,6 +53,29 @@ def test_a_fault_of_a_response_fires_in_it(data):
     fault = data.draw(strategies.faults(response))
 
     assert not [line for line in fault.explain(response) if "does not fire" in line]
+
+
+@given(st.data())
+def test_a_lie_about_a_response_changes_it(data):
+    response = data.draw(strategies.responses())
+    lie = data.draw(strategies.lies(response))
+
+    lie.check(response)
+    assert sent_bytes(response) != sent_bytes(response.with_faults(lie))
+
+
+def test_every_fault_is_drawn_or_has_a_reason():
+    every = {name for name in faults.__all__ if inspect.isclass(getattr(faults, name)) and name != "Fault"}
+    drawn = set()
+
+    @settings(max_examples=500, database=None)
+    @given(strategies.faults() | strategies.lies())
+    def note(fault):
+        drawn.add(type(fault).__name__)
+
+    note()
+
+    assert every - strategies.NOT_DRAWN.keys() == drawn
 
 
 @settings(max_examples=40)

@@ -14,6 +14,7 @@ from pytest_epoll._core.checks import checked_whole, checked_words
 from pytest_epoll._core.response import Response
 from pytest_epoll.errors import UsageTypeError
 from pytest_epoll.faults._beforehand import sent_bytes
+from pytest_epoll.faults._positions import Place
 from pytest_epoll.sweeps import _plans
 
 # Facts: Hypothesis shrinks the sequence of choices that were drawn. Where one choice decides which follow, changing it
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from pytest_epoll.faults import Fault
     from pytest_epoll.faults._positions import Position
 
-__all__ = ("cuts", "faults", "fields", "positions", "responses", "segmentations", "splits")
+__all__ = ("cuts", "faults", "fields", "lies", "positions", "responses", "segmentations", "splits")
 
 FRAMINGS: Final = ("length", "chunked", "close")
 """What ends a body: Content-Length, the last chunk, or our FIN (RFC 9112 section 6.3)."""
@@ -183,6 +184,69 @@ def _faults(draw: DrawFn, places: SearchStrategy[Position], size: int, *, is_kno
         )
     )
     return make()
+
+
+def lies(response: Response | None = None) -> SearchStrategy[Fault]:
+    """Faults that change bytes: of the framing, of the head, of the content.
+
+    Args:
+        response: each of them changes something in it; if it is not given, some would be refused or change nothing.
+
+    Raises:
+        UsageTypeError: see `positions()`.
+        UsageError: see `positions()`.
+    """
+    if response is not None:
+        sent_bytes(_plans.checked_response(response))
+    return _lies(response)
+
+
+@st.composite
+def _lies(draw: DrawFn, response: Response | None) -> Fault:
+    place = draw(positions(response).filter(_is_at_a_byte))
+    number, length, some = (
+        draw(st.integers(1, 99)),
+        draw(st.integers(-10, 10**6)),
+        draw(st.binary(min_size=1, max_size=8)),
+    )
+    mask = draw(st.integers(1, 255) | st.binary(min_size=1, max_size=30).filter(any))
+    name, last = draw(st.sampled_from(["X", "Content-Length", "X-No"])), draw(st.binary(max_size=4))
+    made: list[Fault] = [
+        kinds.Corrupt(place, mask),
+        kinds.ExtraBytes(some),
+        kinds.WrongContentLength(value=length),
+        kinds.WrongContentLength(delta=number),
+        kinds.MalformedHead(status_line=some),
+        kinds.MalformedHead(line=some),
+        kinds.MalformedHead(line=some, after=kinds.header(name)),
+        kinds.MissingFinalChunk(),
+        kinds.MalformedChunk(number % 5, some),
+        kinds.ChunkExtensions(some, last=last),
+    ]
+    return draw(st.sampled_from([lie for lie in made if response is None or _changes(lie, response)]))
+
+
+def _is_at_a_byte(place: Position) -> bool:
+    return place != "end" and not (isinstance(place, Place) and place.kind == "interim")
+
+
+def _changes(lie: Fault, response: Response) -> bool:
+    """Whether a lie changes a byte of a response."""
+    return sent_bytes(response) != sent_bytes(response.with_faults(lie))
+
+
+NOT_DRAWN: Final = {
+    "CloseIdle": "about what comes before the next request",
+    "CloseOnReuse": "about the next request",
+    "Garbage": "in place of a reply, whatever that is",
+    "NoContinue": "about what is read",
+    "RejectContinue": "about what is read",
+    "RespondEarly": "about what is read",
+    "Sometimes": "another fault, or none",
+    "StopReading": "about what is read",
+    "Wait": "needs a gate of the server's",
+}
+"""Faults that neither `faults()` nor `lies()` draws, and why."""
 
 
 def segmentations(response: Response) -> SearchStrategy[Fault]:
