@@ -97,6 +97,11 @@ class Exchange:
         if size is not None:
             self._journal.note(clock.now_ns(), self.record, timeline.DUE, size)
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether it is known what answers it: a reply, and not bytes of a script."""
+        return self.head_size > 0
+
     def change_answer(self, image: Image) -> None:
         """Note what faults have made of the first piece, before anything of it is sent."""
         if image is self._announced:

@@ -30,7 +30,7 @@ from pytest_epoll._wire import http1_writer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_epoll._core.acts import Act
+    from pytest_epoll._core.acts import Act, Acts
     from pytest_epoll._eventloop.transport import Transport
     from pytest_epoll._serving.context import Context
     from pytest_epoll._serving.exchange import Exchange
@@ -110,7 +110,19 @@ class Stage:
                 then = partial(tell_of_fault, self._context, whole, acting)
                 identity = (*key, repr(fault))
                 stream = noting(acting.through(stream), acting, identity, then, is_armed=acting is fault)
+        if faults:
+            stream = self._measured(stream)
         self._channel.perform(stream, timeline.NO_EXCHANGE)
+
+    def _measured(self, stream: Acts) -> Acts:
+        """Have what is counted as head and as body of each answer measured by what faults have made of it."""
+        measured: Exchange | None = None
+        for act in stream:
+            if isinstance(act, Send) and not act.image.is_interim and self.sink.exchange is not measured:
+                measured = self.sink.exchange
+                if measured is not None and measured.has_begun:
+                    measured.change_answer(act.image.whole)
+            yield act
 
     # -- what the transport reports --
 
