@@ -111,7 +111,7 @@ def _story(own: Sequence[Fact], facts: Sequence[Fact], by_kind: dict[str, Fact])
 
 
 def _fault(detail: Any) -> str:
-    return str(detail[3]) if isinstance(detail, tuple) else str(detail)
+    return shortened(str(detail[3] if isinstance(detail, tuple) else detail), _TEXT)
 
 
 def _troubles(own: Sequence[Fact], facts: Sequence[Fact], by_kind: dict[str, Fact]) -> Iterator[str]:

@@ -173,7 +173,7 @@ def _unfired(journal: Journal, routes: Mapping[int, RouteEntry], scripts: Mappin
             continue  # forgotten by clear(), and with it what was expected of it
         is_about_request = any(acts_on_reading(one) for one in faults if repr(one) == fault)
         far = _how_far(journal, (route, reply), timeline.REQUEST_ENDED if is_about_request else timeline.SENT)
-        lines = [f"{fault} on {where}: armed but never fired", f"  {why}: {far}"]
+        lines = [f"{shortened(fault, _LINE)} on {where}: armed but never fired", f"  {why}: {far}"]
         lines.append(f"  not required? {_accepts('unfired')}")
         yield Finding("unfired", "\n".join(lines))
 

@@ -43,6 +43,16 @@ def test_a_line_of_a_megabyte(server, size):
     assert (size + len(b"HTTP/1.1 200 OK\r\nA: \r\nConnection: close\r\n" + REST), "fin") == (len(data), how)
 
 
+def test_a_line_of_a_megabyte_is_not_shown_whole_in_a_finding(server):
+    fault = faults.MalformedHead(line=b"x" * 1_000_000, after=faults.header("X-No"))
+    server.get("/x").respond(content=b"hello", fault=fault)
+    with RawClient(server.address) as client:
+        client.send(CLOSE)
+        client.read_to_end()
+
+    assert len(server.findings()[0].text) < 1000
+
+
 def test_a_head_is_cut_in_what_it_made(server):
     fault = [faults.MalformedHead(status_line=b"HTTP/1.1 2"), faults.HangUp(after=faults.half_of("status-line"))]
     server.get("/x").respond(content=b"hello", fault=fault)
