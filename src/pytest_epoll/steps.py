@@ -26,10 +26,13 @@ from typing import TYPE_CHECKING
 from pytest_epoll._core import acts
 from pytest_epoll._core.checks import checked_choice, checked_flag, checked_text, checked_whole
 from pytest_epoll._core.content import checked_delay
+from pytest_epoll._core.location import caller
 from pytest_epoll._core.response import ABSENT, Response
 from pytest_epoll._serving.gate import Gate
 from pytest_epoll._serving.replies import acts_on_reading, as_reply, checked_how
 from pytest_epoll._serving.scripts import doings
+from pytest_epoll._serving.scripts.calling import checked_function
+from pytest_epoll._serving.scripts.conn import Conn
 from pytest_epoll._serving.scripts.inbox import Exactly, Until
 from pytest_epoll._serving.scripts.play import Play
 from pytest_epoll._serving.scripts.step import FAILS, LEFT, MET, SKIPPED, Step
@@ -37,14 +40,16 @@ from pytest_epoll.errors import UsageError, UsageTypeError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from pytest_epoll._core.content import HeaderItems
     from pytest_epoll._core.response import Informational, StreamSource
     from pytest_epoll.faults import Fault
 
 __all__ = (
+    "Conn",
     "Step",
+    "call",
     "close",
     "delay",
     "expect_silence",
@@ -273,6 +278,28 @@ def routes() -> Step:
     A request that was read and not answered is answered first. Pipelined requests are read one after the other.
     """
     return Step("routes()", Play.routed, on_goodbye=MET, is_last=True)
+
+
+# -- by hand --
+
+
+def call(function: Callable[[Conn], object]) -> Step:
+    """Hand the connection to a function, on a thread of its own; once it has returned the script goes on.
+
+    It gets a `Conn`, which is used like a `socket.socket`. There is no pool of threads: functions on several
+    connections may wait for each other, for gates, and for the server. What the function raises is a finding
+    "handler-error", and the script is over. No finding is the OSError of a connection that was closed or that the end
+    of the server has taken from it, nor, if the script is `optional`, that of a client that has left.
+
+    If the function ends the connection, only `mark()` and goodbyes can follow.
+
+    Raises:
+        UsageTypeError: no function, or one that does not run when it is called: a coroutine or a generator.
+    """
+    name = checked_function(function)
+    code = f"call({name})"
+    what = f"{code} of {caller()}"
+    return Step(code, lambda play: play.call(function, what), on_goodbye=LEFT)
 
 
 # -- waiting --

@@ -4,6 +4,7 @@ A wrong type is a `UsageTypeError` (a `TypeError`), a value that can't mean anyt
 Each parameter of each public callable is tried with an `object()` unless it takes one; what is special has a row.
 """
 
+import asyncio
 import functools
 import inspect
 import re
@@ -80,7 +81,8 @@ MINIMAL = {
 EXCLUSIVE = {"sizes": "size", "cuts": "size", "status_line": "line", "delta": "value"}
 OURS = {
     "EpollServer.facts", "EpollServer.render", "Gate.when_open", "Gate.release", "faults.Fault", "steps.Step",
-    "ClientView", "Connection", "Gate", "Request", "Route", "sweeps.Outcome", "sweeps.Range", "sweeps.Sweep",
+    "steps.Conn", "ClientView", "Connection", "Gate", "Request", "Route", "sweeps.Outcome", "sweeps.Range",
+    "sweeps.Sweep",
 }  # fmt: skip
 TAKES_ANYTHING = {
     "EpollServer.url_for.query": "str() of it is sent",
@@ -347,6 +349,10 @@ ROWS = {
         ({"replies": (faults.PartialWrites(size=1),)}, IMPOSSIBLE, "needs a reply"),
         *TIMING,
     ],
+    "steps.call": [
+        ({"function": steps.stall()}, WRONG_TYPE, "takes a function of a conn"),
+        ({"function": asyncio.sleep}, WRONG_TYPE, "takes a plain function"),
+    ],
     "Route.handler": [({"function": 200}, WRONG_TYPE, "handler()")],
     **{
         f"faults.{name}": [
@@ -527,7 +533,7 @@ def test_an_object_of_no_kind_is_a_type_error_that_names_the_argument(objects, n
     assert isinstance(caught.value, TypeError)
     assert repr(wrong) in str(caught.value)
     words = {
-        "function": "handler()",
+        "function": "handler()" if name.startswith("Route") else "call(function)",
         "replies": "reply",
         "faults": "with_faults()",
         "requests": "takes a list",

@@ -44,6 +44,17 @@ def look(sock: socket.socket) -> bytes | None:
         return None
 
 
+def take(sock: socket.socket) -> bytes:
+    """Return all that is there; of a dead connection that is what came before its end."""
+    pieces: list[bytes] = []
+    try:
+        while data := sock.recv(limits.BODY_READ_SIZE):
+            pieces.append(data)
+    except OSError:
+        pass  # EAGAIN, or the error that the owner has been told
+    return b"".join(pieces)
+
+
 def why_lost(error: OSError) -> str | None:
     """Return in words why the kernel gave a connection up; None: the client has reset it."""
     return None if error.errno in _PLAIN_RST else error.strerror

@@ -202,7 +202,9 @@ class Engine:
         Loop thread only.
         """
         session = self._sessions.get(index)
-        return None if session is None else self.probe.untaken_bytes(session.transport.sock, session.record.bytes_sent)
+        if session is None or not session.transport.is_open:  # a function may outlive its connection
+            return None
+        return self.probe.untaken_bytes(session.transport.sock, session.record.bytes_sent)
 
     def part(self, indexes: Iterable[int] | None, how: str, *, idle_only: bool = False) -> int:
         """Say goodbye on these connections, or on all; return on how many. Loop thread only.

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ("Gate",)
 
+waiting_threads: set[int] = set()
+"""Threads that wait at a gate now, whichever it is; adding and removing are one step each."""
+
 _A_DAY = 86_400.0
 """A wait at a gate has no deadline; bells want one, and look again."""
 
@@ -93,6 +96,14 @@ class Gate:
         Raises:
             UsageError: called on the server's own thread, or in a thread whose event loop it would stop.
         """
+        thread = threading.get_ident()
+        waiting_threads.add(thread)  # before the arrival, which has everybody look who waits for something
+        try:
+            self._wait()
+        finally:
+            waiting_threads.discard(thread)
+
+    def _wait(self) -> None:
         releases = self._arrive()
         if releases is None:
             return

@@ -44,7 +44,18 @@ class Script:
 class Run:
     """How far one connection has come in its script."""
 
-    __slots__ = ("begun", "failure", "has_lost_client", "is_cut", "is_over", "record", "script", "step", "where")
+    __slots__ = (
+        "begun",
+        "failure",
+        "has_lost_client",
+        "is_busy",
+        "is_cut",
+        "is_over",
+        "record",
+        "script",
+        "step",
+        "where",
+    )
 
     def __init__(self, script: Script, record: ConnectionRecord) -> None:
         self.script = script
@@ -55,6 +66,7 @@ class Run:
         self.failure: str | None = None  # in words
         self.has_lost_client = False  # that is why
         self.is_over = False  # the last step is done
+        self.is_busy: Callable[[], bool] | None = None  # whether a function of it is about to do something by itself
         self.is_cut = False  # a fault of its own, or the test, has ended it
 
     def fail(self, why: str, *, has_lost_client: bool) -> None:
@@ -77,7 +89,9 @@ class Run:
 
     @property
     def must_be_awaited(self) -> bool:
-        """Whether it stands at a step that will be over by itself, and the client is still there."""
+        """Whether it stands at a step that will be over by itself, and needs its client; or a function runs."""
+        if self.is_busy is not None and self.is_busy():
+            return True
         if self.step is None or not self.step.waits_for_time or self.is_over or self.is_cut or self.failure is not None:
             return False
         return self.record.ended_ns is None and self.record.closed_by != "client"

@@ -5,6 +5,7 @@ Loop thread only.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core import acts, clock, timeline
@@ -13,15 +14,29 @@ from pytest_epoll._core.messages import RequestRecord
 from pytest_epoll._core.showing import count
 from pytest_epoll._serving import chooser
 from pytest_epoll._serving.answers import answer_to
+from pytest_epoll._serving.async_home import find_home
 from pytest_epoll._serving.exchange import Exchange, Performance
+from pytest_epoll._serving.scripts.calling import carry_out
+from pytest_epoll._serving.scripts.conn import Conn
 from pytest_epoll._serving.scripts.inbox import NextHead
-from pytest_epoll._serving.scripts.step import FAILS, LEFT, ClientLeftError, StepFailedError, unrolled
+from pytest_epoll._serving.scripts.step import (
+    FAILS,
+    LEFT,
+    ClientLeftError,
+    ConnectionOverError,
+    ScriptBrokenError,
+    StepFailedError,
+    unrolled,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_epoll._core.acts import Act, Acts
     from pytest_epoll._serving.context import Context
     from pytest_epoll._serving.replies import Reply
     from pytest_epoll._serving.scripts.book import Run
+    from pytest_epoll._serving.scripts.handover import Handover
     from pytest_epoll._serving.scripts.inbox import Inbox
     from pytest_epoll._serving.scripts.stage import Stage
 
@@ -48,6 +63,10 @@ class Play:
                 yield from step.acts(self)
         except StepFailedError as failure:
             run.fail(str(failure), has_lost_client=isinstance(failure, ClientLeftError))
+        except ConnectionOverError as end:
+            self._go_through_the_rest(str(end), has_lost_client=False)
+        except ScriptBrokenError:
+            run.is_cut = True  # what was raised is the finding
         else:
             run.is_over = True
         yield acts.ShutdownWrite()
@@ -61,10 +80,21 @@ class Play:
         if run.step is not None and run.step.on_goodbye == FAILS:
             run.fail(how, has_lost_client=True)
             return
+        self._go_through_the_rest(how, has_lost_client=True)
+
+    def client_left_call(self, handover: Handover, how: str) -> Acts:
+        """The connection is gone while a function has it, who is told: once it returns, go through the rest."""
+        while handover.is_running:
+            yield acts.Pending(handover.when_ready)
+        if not handover.has_failed:
+            self.client_left(how)
+
+    def _go_through_the_rest(self, how: str, *, has_lost_client: bool) -> None:
+        run = self.run
         for where, step in self._steps:
             if step.on_goodbye in {FAILS, LEFT}:
                 run.where, run.step = where, step
-                run.fail(how, has_lost_client=True)
+                run.fail(how, has_lost_client=has_lost_client)
                 return
             run.begin(where, step)
             if step.mark is not None:
@@ -121,8 +151,7 @@ class Play:
 
     def send(self, data: bytes) -> Acts:
         """Send bytes as they are; whom they answer, if there is a request, is the newest one."""
-        if self._inbox.newest is not None:
-            self.stage.answer(self._inbox.newest)
+        self.stage.answer_newest()
         yield acts.Send(Image(b"", data))
 
     def respond(self, reply: Reply) -> Acts:
@@ -144,6 +173,32 @@ class Play:
     def note_mark(self, name: str) -> None:
         """Write down that the script has come to a mark."""
         self._context.journal.note_mark(name, self.run.record.index)
+
+    def call(self, function: Callable[[Conn], object], what: str) -> Acts:
+        """Have a function use the connection until it returns.
+
+        Raises:
+            ConnectionOverError: it has ended the connection.
+            ScriptBrokenError: it has raised.
+        """
+        stage, newest = self.stage, self._inbox.newest
+        handover = stage.hand_over()
+        record = (
+            newest.record
+            if newest is not None
+            else RequestRecord(self.run.record.index, timeline.NO_EXCHANGE, clock.now_ns())
+        )
+        conn = Conn(handover, self._context, stage)
+        work = partial(carry_out, function, is_optional=self.run.script.is_optional)
+        call = self._context.calls.call(what, record, work, conn, find_home())
+        call.when_done(lambda: stage.take_back(call.error))
+        self.run.is_busy = handover.is_busy
+        yield from handover.acts()
+        if handover.has_failed:
+            raise ScriptBrokenError
+        if not stage.transport.is_open:
+            message = "the function has closed the connection"
+            raise ConnectionOverError(message)
 
     # -- routing --
 

@@ -20,9 +20,12 @@ from pytest_epoll._core.messages import RequestRecord, Transcript
 from pytest_epoll._eventloop import probes, receive_queue
 from pytest_epoll._eventloop.channel import Channel
 from pytest_epoll._eventloop.gauged_reads import MORE
+from pytest_epoll._eventloop.poller import IN
 from pytest_epoll._serving import gauge
 from pytest_epoll._serving.exchange import PREVIEW, noting
 from pytest_epoll._serving.hooks import tell_of_fault
+from pytest_epoll._serving.scripts import handover as handing
+from pytest_epoll._serving.scripts.handover import Handover
 from pytest_epoll._serving.scripts.inbox import Inbox
 from pytest_epoll._serving.scripts.play import Play
 from pytest_epoll._wire import http1_writer
@@ -84,6 +87,7 @@ class Stage:
         self.is_between_requests = False  # the routes wait for the next one
         self.has_reached = False
         self.preemption: tuple[Act, ...] | None = None  # what happens to the next request in place of an answer
+        self.handover: Handover | None = None  # a function that runs has the connection, or had it
         self._context = context
         self._on_end = on_end
         self._run = run
@@ -142,7 +146,9 @@ class Stage:
             self.inbox.discard(data)
             return
         self.inbox.take(data)
-        if self.inbox.is_done and self._is_reading:
+        if self.handover is not None:
+            self.handover.data_received()
+        elif self.inbox.is_done and self._is_reading:
             self._go_on()
         elif self.inbox.is_done:
             self.transport.pause_reading()
@@ -166,6 +172,8 @@ class Stage:
     def eof_received(self) -> None:
         """The client has sent FIN, and everything before it has been read."""
         self.inbox.end(None)
+        if self.handover is not None:
+            self.handover.fin_received()
         if self._is_draining:
             self._channel.eof_received()
         elif self._is_reading:
@@ -173,16 +181,33 @@ class Stage:
 
     def goodbye_noticed(self) -> None:
         """The client has sent FIN while nothing is read; one that was stalled has given up."""
+        if self.handover is not None:
+            self.handover.fin_received()
         if self._channel.is_stalled:
             self._channel.is_stalled = False
             self._channel.resume()
 
     def connection_lost(self) -> None:
         """The client has reset the connection: nothing of the script can meet anybody any more."""
-        self.inbox.end("the client reset the connection")
+        how = "the client reset the connection"
+        handover = self.handover
+        if handover is not None:
+            handover.lose(how, b"" if handover.is_over else self._take_rest())
+        self.inbox.end(how)
         self._is_reading = False
         self._channel.abort()
-        self._play.client_left("the client reset the connection")
+        if handover is None:
+            self._play.client_left(how)
+        else:
+            self._channel.perform(self._play.client_left_call(handover, how), timeline.NO_EXCHANGE)
+
+    def _take_rest(self) -> bytes:
+        """Take what had come before the client's RST, as whoever reads the socket would."""
+        rest = receive_queue.take(self.transport.sock)
+        if rest:
+            self.record.bytes_received += len(rest)
+            self.inbox.take(rest)
+        return rest
 
     def all_sent(self) -> None:
         """The kernel has taken the rest."""
@@ -196,13 +221,18 @@ class Stage:
         """The connection has ended."""
         self.inbox.close("the server broke the connection off")
         self._context.journal.connection_ended(self.record.index)
-        self._on_end(self.record.index)
+        if self.handover is None:
+            self._on_end(self.record.index)
+        elif not self.handover.is_over:
+            self.handover.end("the connection has ended")
 
     # -- what the engine asks --
 
     @property
     def is_idle(self) -> bool:
         """Whether the script does nothing: it stalls, it is over, or its routes wait for a request."""
+        if self.handover is not None:
+            return False
         return self._channel.is_stalled or self._is_draining or not self._channel.is_busy or self.is_between_requests
 
     def begin_gauging(self) -> None:
@@ -226,6 +256,8 @@ class Stage:
     def stop(self) -> None:
         """The server stops: end the connection at once."""
         self.inbox.end("the server stopped")
+        if self.handover is not None:
+            self.handover.end(handing.STOPPED)
         self._is_reading = False
         self._is_draining = True  # whatever is there may be read
         self._channel.abort()
@@ -235,6 +267,8 @@ class Stage:
         self._run.is_cut = True
         self.has_parted = True
         self._is_reading = self._channel.is_stalled = False
+        if self.handover is not None:
+            self.handover.end(reason)
         self.inbox.close(reason)
         self._channel.abort()
 
@@ -243,6 +277,37 @@ class Stage:
     def look_ahead(self) -> bytes | None:
         """Return the first bytes that came and were not read, b"" if there is the client's FIN, None for nothing."""
         return receive_queue.look(self.transport.sock)
+
+    def hand_over(self) -> Handover:
+        """Have a function use the connection, until `take_back`."""
+        self.handover = Handover(self)
+        return self.handover
+
+    def take_back(self, error: BaseException | None) -> None:
+        """The function has returned, or raised; the script goes on."""
+        handover, self.handover = self.handover, None
+        assert handover is not None  # a function ends once
+        was_open = self.transport.is_open
+        handover.returned(error)
+        if not was_open:
+            self._on_end(self.record.index)
+
+    def read_aside(self, within: object) -> None:
+        """Read for the function that has the connection, beside the script's acts: at once if anything is there."""
+        if self._channel.is_stalled:
+            return
+        self.inbox.want(within, within)
+        self.transport.resume_reading()
+        self.transport.on_ready(IN)
+
+    def answer_newest(self) -> None:
+        """Count what is sent from now on for the newest request, if there is one."""
+        if self.inbox.newest is not None:
+            self.answer(self.inbox.newest)
+
+    def note_mark(self, name: str) -> None:
+        """Write down that the script has come to a mark."""
+        self._play.note_mark(name)
 
     def answer(self, exchange: Exchange) -> None:
         """Count what is sent from now on for that request, if it is one."""
@@ -308,6 +373,8 @@ class Stage:
     def begin_drain(self) -> None:
         """From now on discard what the client sends."""
         self._is_draining = True
+        if self.handover is not None:
+            self.handover.end("a fault has ended the connection")  # unless the function has, which is known
         self.inbox.close("the script did not wait for the rest of it")
         self.transport.resume_reading()
 

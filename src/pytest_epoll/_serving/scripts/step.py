@@ -29,6 +29,14 @@ class ClientLeftError(StepFailedError):
     """A step could not be done, because the client has left."""
 
 
+class ConnectionOverError(Exception):
+    """A function has ended the connection, and steps are left; the text says so."""
+
+
+class ScriptBrokenError(Exception):
+    """A function has raised, which is a finding of its own: the script is over."""
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Step:
     """One step; made by the functions of `pytest_epoll.steps`."""
