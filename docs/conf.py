@@ -45,7 +45,7 @@ nitpick_ignore_regex = [
         "py:class",
         r"(AbstractContextManager|Awaitable|Callable|Coroutine|Generator|Iterable|Iterator|Mapping|Sequence|Future|PathLike|Pattern)",
     ),
-    ("py:class", r"(TracebackType|Self|Any|P|P\.args|P\.kwargs|T|T_co|optional|socket)"),
+    ("py:class", r"(TracebackType|Buffer|Self|Any|P|P\.args|P\.kwargs|T|T_co|optional|socket)"),
     # Hypothesis's, which strategies are made of.
     ("py:class", r"(hypothesis\.strategies\.)?SearchStrategy"),
     # What `faults.body()` and its kin, and the functions of `steps`, return: values to hand on.
@@ -58,7 +58,7 @@ nitpick_ignore_regex = [
 ]
 
 HELD_ONLY = re.compile(
-    r"ClientView|Connection|Event|Fault|Gate|Headers|Listener|Mark|Outcome|Part|Parts|Range|Request|Requests|Route|Sweep|"
+    r"ClientView|Conn|Connection|Event|Fault|Gate|Headers|Listener|Mark|Outcome|Part|Parts|Range|Request|Requests|Route|Sweep|"
     r"Timeline|Values|\w+Aio",
 )
 """Classes that users hold and never make: how they are made is nobody's business."""
