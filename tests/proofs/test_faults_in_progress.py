@@ -22,6 +22,7 @@ from pytest_epoll.testing import RawClient
 GET = b"GET /x HTTP/1.1\r\nHost: test\r\n\r\n"
 OTHER = b"GET /other HTTP/1.1\r\nHost: test\r\n\r\n"
 POST = b"POST /x HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\n" + b"y" * 1000
+EXPECTING = b"POST /x HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 8388608\r\n\r\n"
 MEGABYTES = 8 * 2**20
 """More than what the buffers of both kernels take, so a client that does not read makes the server wait."""
@@ -43,8 +44,18 @@ IN_PROGRESS = {
     "StopReading at the end": (faults.StopReading("end"), GET, "send-blocked"),
     "Delay": (faults.Delay(HOUR), GET, "paused"),
     "Wait": (None, GET, "gate"),
+    "Garbage": (faults.Garbage(seed=1), GET, "fin-sent"),
+    "MissingFinalChunk": (faults.MissingFinalChunk(), GET, "fin-sent"),
+    "NoContinue": (faults.NoContinue(), EXPECTING, "fault"),
+    "RejectContinue": (faults.RejectContinue(), EXPECTING, "fin-sent"),
+    "CloseIdle": (faults.CloseIdle(HOUR), GET, "sent"),
+    "CloseOnReuse": (faults.CloseOnReuse(how="rst"), GET, "sent"),
 }
 """A fault, what the client sends, and the event that tells that it is in progress; `Wait` needs the server's gate."""
+
+
+SHORT = {"MissingFinalChunk": {"stream": [b"x"]}, "CloseIdle": {"content": b"x"}, "CloseOnReuse": {"content": b"x"}}
+"""Replies behind which such a fault waits; those to the others are larger than what anybody gets who does not read."""
 
 
 @contextlib.contextmanager
@@ -52,7 +63,7 @@ def in_progress(server, name):
     """Bring a fault about on a connection of its own, and yield its client."""
     fault, request, kind = IN_PROGRESS[name]
     fault = fault or faults.Wait(server.gate())
-    server.route(path="/x").respond(content=b"x" * MEGABYTES, fault=fault)
+    server.route(path="/x").respond(**SHORT.get(name, {"content": b"x" * MEGABYTES}), fault=fault)
     with RawClient(server.address, receive_buffer=4096) as client:
         client.send(request)
         server.wait_for_connections()[0].wait_event(kind, timeout=10)
