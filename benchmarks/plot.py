@@ -55,7 +55,7 @@ def draw(rows: Sequence[Row], title: str, paths: Sequence[Path]) -> str | None:
         )
     figure.text(0.15 / WIDTH, 1 - 0.12 / height, title, va="top", fontsize=8, color=PALE)
     for path in paths:
-        figure.savefig(path, dpi=150)
+        figure.savefig(path, dpi=110)
     pyplot.close(figure)
     return None
 
