@@ -192,7 +192,8 @@ class Channel:
             self.leaves_unread = False
             self._conversation.read_on()
         elif is_unix(self._transport.sock):
-            self._note(timeline.UNOBSERVED, detail=f"receive-buffer: {_NO_BUFFER}")
+            if act.name == "receive_buffer":
+                self._note(timeline.UNOBSERVED, detail=f"receive-buffer: {_NO_BUFFER}")
         else:
             self._transport.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, int(act.value))  # type: ignore[call-overload]  # likewise
         return True

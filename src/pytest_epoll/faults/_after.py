@@ -95,6 +95,6 @@ def while_reading(acts: Acts, position: Position, then: tuple[Act, ...]) -> Acts
             continue
         if isinstance(act, ReadTo) and act.instead is None:
             if looks_ahead(position):
-                yield SetOption("receive_buffer", ROOM_TO_LOOK)
+                yield SetOption("room_to_look", ROOM_TO_LOOK)
             yield ReadTo(position, read_on=False, instead=then, within=act.position)
         yield act

@@ -112,7 +112,7 @@ def _sent(image: Image) -> str:
 def _option(act: acts.SetOption) -> str:
     if act.name == "read_on":
         return "read the rest of the request meanwhile"
-    if act.name == "receive_buffer":
+    if act.name in ("receive_buffer", "room_to_look"):
         return f"make the receive buffer {act.value} bytes"
     if act.value is None:
         return "read as fast as it comes"

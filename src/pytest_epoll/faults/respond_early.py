@@ -83,7 +83,7 @@ class RespondEarly(FaultValue):
                 yield replace(act, unless_at=(*act.unless_at, self.after_reading))
             elif isinstance(act, ReadTo) and act.position == "end":
                 if looks_ahead(self.after_reading):
-                    yield SetOption("receive_buffer", ROOM_TO_LOOK)
+                    yield SetOption("room_to_look", ROOM_TO_LOOK)
                 outcome = Outcome()
                 yield ReadTo(self.after_reading, read_on=False, outcome=outcome)
                 if outcome.holds and (self.after_reading == "end" or not outcome.is_over):

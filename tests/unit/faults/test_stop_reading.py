@@ -38,7 +38,7 @@ def test_where_one_has_to_look_ahead_there_is_room_for_it(position):
 
     assert [
         SendContinue(unless_at=(position,)),
-        SetOption("receive_buffer", 262144),
+        SetOption("room_to_look", 262144),
         ReadTo(position, read_on=False, instead=(Fired(fault), Stall())),
         *ACTS[1:],
     ] == through(fault)
