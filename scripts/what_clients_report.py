@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import io
 import platform
+from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,14 +24,16 @@ import urllib3
 from pytest_epoll import EpollServer, faults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pytest_epoll import Route
+    from pytest_epoll.faults import Fault
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "what-clients-report.md"
 TIMES = 3
 READ_TIMEOUT = 0.5
 BODY = b"x" * 96
+UPLOAD = b"y" * (16 * 2**20)
 CHUNK: dict[str, Any] = {"content": BODY, "trailers": {"A": "b"}}
 """A chunked reply that leaves in one piece: what a client has read at once makes a difference."""
 
@@ -86,43 +91,73 @@ SCENARIOS: dict[str, Callable[[Route], object]] = {
 }
 
 
-def _with_http_client(url: str, timeout: float = READ_TIMEOUT) -> tuple[int, bytes]:
-    host, _, port = url.removeprefix("http://").partition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=timeout)
+@dataclass(frozen=True)
+class Call:
+    """What a client is asked to do: one request, perhaps on a connection that it has used before."""
+
+    url: str
+    method: str = "GET"
+    body: bytes | None = None
+    between: Callable[[], object] | None = None  # what happens between an earlier GET and the request
+    timeout: float = READ_TIMEOUT
+
+
+def _with_http_client(call: Call) -> tuple[int, bytes]:
+    host, _, port = call.url.removeprefix("http://").partition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=call.timeout)
     try:
-        connection.request("GET", "/")
+        if call.between is not None:
+            connection.request("GET", "/")
+            connection.getresponse().read()
+            call.between()
+        connection.request(call.method, "/", body=call.body)
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:
         connection.close()
 
 
-def _with_urllib3(url: str, timeout: float = READ_TIMEOUT) -> tuple[int, bytes]:
-    with urllib3.PoolManager(retries=False, timeout=timeout) as pool:
-        answer = pool.request("GET", url)
+def _with_urllib3(call: Call) -> tuple[int, bytes]:
+    with urllib3.PoolManager(retries=False, timeout=call.timeout) as pool:
+        if call.between is not None:
+            pool.request("GET", call.url)
+            call.between()
+        answer = pool.request(call.method, call.url, body=call.body)
         return answer.status, answer.data
 
 
-def _with_requests(url: str, timeout: float = READ_TIMEOUT) -> tuple[int, bytes]:
+def _with_requests(call: Call) -> tuple[int, bytes]:
     with requests.Session() as session:
         session.trust_env = False
-        answer = session.get(url, timeout=timeout)
+        if call.between is not None:
+            session.get(call.url, timeout=call.timeout)
+            call.between()
+        answer = session.request(call.method, call.url, data=call.body, timeout=call.timeout)
         return answer.status_code, answer.content
 
 
-def _with_httpx(url: str, timeout: float = READ_TIMEOUT) -> tuple[int, bytes]:
-    with httpx.Client(trust_env=False, verify=False, timeout=timeout) as client:  # no certificates to load
-        answer = client.get(url)
+def _with_httpx(call: Call) -> tuple[int, bytes]:
+    with httpx.Client(trust_env=False, timeout=call.timeout) as client:
+        if call.between is not None:
+            client.get(call.url)
+            call.between()
+        answer = client.request(call.method, call.url, content=call.body)
         return answer.status_code, answer.content
 
 
-def _with_aiohttp(url: str, timeout: float = READ_TIMEOUT) -> tuple[int, bytes]:
-    async def call() -> tuple[int, bytes]:
-        patience = aiohttp.ClientTimeout(total=3 * timeout, sock_read=timeout)
-        async with aiohttp.ClientSession(timeout=patience) as session, session.get(url) as answer:
-            return answer.status, await answer.read()
+def _with_aiohttp(call: Call) -> tuple[int, bytes]:
+    async def run() -> tuple[int, bytes]:
+        timeout = aiohttp.ClientTimeout(total=10 * call.timeout, sock_read=call.timeout)
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            if call.between is not None:
+                async with session.get(call.url) as first:
+                    await first.read()
+                await asyncio.to_thread(call.between)
+            data = None if call.body is None else io.BytesIO(call.body)
+            async with session.request(call.method, call.url, data=data) as answer:
+                return answer.status, await answer.read()
 
-    return asyncio.run(call())
+    return asyncio.run(run())
 
 
 CLIENTS: dict[str, Callable[..., tuple[int, bytes]]] = {
@@ -134,12 +169,49 @@ CLIENTS: dict[str, Callable[..., tuple[int, bytes]]] = {
 }
 
 
-def observe(arrange: Callable[[Route], object], call: Callable[[str], tuple[int, bytes]]) -> str:
+def _on_a_fresh_connection(arrange: Callable[[Route], object], server: EpollServer) -> Call:
+    arrange(server.get("/"))
+    return Call(server.url)
+
+
+def _on_a_used_connection(fault: Fault, method: str, server: EpollServer) -> Call:
+    route = server.route(path="/")
+    route.respond(content=BODY, fault=fault, times=1).respond(content=BODY)
+    if isinstance(fault, faults.CloseIdle):
+        return Call(server.url, method, between=lambda: server.connections[0].wait_event("fin-sent"))
+    return Call(server.url, method, between=lambda: None)
+
+
+def _with_an_upload(fault: Fault, server: EpollServer) -> Call:
+    server.post("/").respond(413, fault=fault)
+    is_stuck = fault == faults.RespondEarly("hold")
+    return Call(server.url, "POST", UPLOAD, timeout=READ_TIMEOUT if is_stuck else 10 * READ_TIMEOUT)
+
+
+FRESH = {name: partial(_on_a_fresh_connection, arrange) for name, arrange in SCENARIOS.items()}
+USED = {
+    f"{event}, {method}": partial(_on_a_used_connection, fault, method)
+    for event, fault in (
+        ("FIN while it was idle", faults.CloseIdle()),
+        ("FIN in answer to the next request", faults.CloseOnReuse()),
+        ("RST at the first byte of the next request", faults.CloseOnReuse("rst")),
+    )
+    for method in ("GET", "POST")
+}
+UPLOADS = {
+    "and read on": partial(_with_an_upload, faults.RespondEarly()),
+    "FIN, and read on": partial(_with_an_upload, faults.RespondEarly("linger")),
+    "and closed": partial(_with_an_upload, faults.RespondEarly("close")),
+    "and nothing read": partial(_with_an_upload, faults.RespondEarly("hold")),
+}
+
+
+def observe(arrange: Callable[[EpollServer], Call], report: Callable[[Call], tuple[int, bytes]]) -> str:
     """Return what a client reports, in Markdown."""
     with EpollServer(strict=False) as server:
-        arrange(server.get("/"))
+        call = arrange(server)
         try:
-            status, body = call(server.url)
+            status, body = report(call)
             told = f"**{status}, {len(body)} bytes**"
         except Exception as error:  # noqa: BLE001 - whatever it raises is the answer
             told = type(error).__name__
@@ -147,13 +219,13 @@ def observe(arrange: Callable[[Route], object], call: Callable[[str], tuple[int,
     return told + (f", asked {again + 1} times" if again else "")
 
 
-def table() -> str:
-    """Return the table."""
-    lines = [f"| wire event | {' | '.join(CLIENTS)} |", f"|---|{'---|' * len(CLIENTS)}"]
-    for name, arrange in SCENARIOS.items():
+def table(what: str, scenarios: Mapping[str, Callable[[EpollServer], Call]]) -> str:
+    """Return a table."""
+    lines = [f"| {what} | {' | '.join(CLIENTS)} |", f"|---|{'---|' * len(CLIENTS)}"]
+    for name, arrange in scenarios.items():
         cells = []
-        for call in CLIENTS.values():
-            seen: dict[str, None] = dict.fromkeys(observe(arrange, call) for _ in range(TIMES))
+        for report in CLIENTS.values():
+            seen: dict[str, None] = dict.fromkeys(observe(arrange, report) for _ in range(TIMES))
             cells.append(" *or* ".join(sorted(seen)))
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -172,7 +244,16 @@ Made by `scripts/what_clients_report.py` from {TIMES} real calls a cell, with
 {versions}.
 Nothing here is a promise of those clients: run the script after an update.
 
-{table()}
+{table("wire event", FRESH)}
+
+On a connection that the client has used before. "asked 2 times" means here that it noticed and took another connection,
+or repeated the request on one:
+
+{table("wire event", USED)}
+
+An upload of {len(UPLOAD) // 2**20} MiB that is answered 413 as soon as its head has come:
+
+{table("answered early", UPLOADS)}
 
 What to take from it:
 
@@ -182,6 +263,9 @@ What to take from it:
 - What a client makes of bytes that it did not expect may depend on what it has read together with them. aiohttp reports
   a malformed chunk that comes with the head, and waits for one behind it until its timeout for the whole call, which is
   what its `TimeoutError` says here.
+- A client that looks at its pooled connections survives an idle timeout; none survives a goodbye behind that look, but
+  by asking again. aiohttp does that by itself for what is idempotent, the others only if they are told to.
+- An answer that comes before the upload is over is lost to `http.client` and aiohttp if the server closes behind it.
 - "read timed out" never fires while bytes keep coming, however slowly: only a timeout for the whole call ends that.
 """)
 

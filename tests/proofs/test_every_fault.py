@@ -25,6 +25,7 @@ ON_THE_REPLY = {
     faults.Reset(after="end"): (HUNDRED, "rst"),
     faults.HalfClose(): (HUNDRED, "fin"),
     faults.CloseIdle(): (HUNDRED, "fin"),
+    faults.Sometimes(faults.HangUp(after="head"), 1): (HUNDRED[:40], "fin"),
     faults.CloseIdle(0.001): (HUNDRED, "fin"),
     faults.CloseIdle(0.001, how="rst"): (HUNDRED, "rst"),
     faults.HalfClose(after=faults.content(7)): (HUNDRED[:47], "fin"),

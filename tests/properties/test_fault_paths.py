@@ -23,7 +23,13 @@ BEYOND = 10_000
 PIECES = st.lists(st.binary(min_size=1, max_size=12), max_size=4)
 NUMBERS = st.integers(0, 160)
 PLACES = strategies.positions()
-FAULTS = strategies.faults()
+BETWEEN_AND_EARLY = st.one_of(
+    st.builds(faults.CloseIdle, how=st.sampled_from(["fin", "rst"])),
+    st.builds(faults.RespondEarly, st.sampled_from(["keep", "linger", "close", "hold"])),
+    st.just(faults.NoContinue()),
+    st.builds(faults.Sometimes, st.builds(faults.HangUp, PLACES), st.just(0.5)),
+)
+FAULTS = strategies.faults() | BETWEEN_AND_EARLY
 PLANS = st.lists(FAULTS, max_size=3)
 
 NEVER = st.one_of(

@@ -382,20 +382,23 @@ class Transport:
 
     def abandon(self) -> None:
         """Shut down, empty the receive queue once and close: RST if bytes were unread even then, else FIN."""
+        self._leave(receive_queue.discard)
+
+    def close(self) -> None:
+        """Part, and leave what is there unread: by RST if anything is, else by FIN, as a plain close would."""
+        self._leave(lambda _fd, _recv: 0)
+
+    def _leave(self, discard: Callable[[int, Callable[[int], bytes]], int]) -> None:
         if not self.is_open:
             return
         try:
-            self.record.bytes_received += receive_queue.discard(self.fd, self._recv)
+            self.record.bytes_received += discard(self.fd, self._recv)
             receive_queue.raise_error(self.sock, is_broken=self.is_broken)
         except OSError as error:
             self._note_rst_received(error)  # the client was first, and nobody has read it yet
             self.release()
             return
-        self.close()
-
-    def close(self) -> None:
-        """Part, and leave what is there unread: by RST if anything is, else by FIN, as a plain close would."""
-        if self.is_open and probes.unread_bytes(self.fd):
+        if probes.unread_bytes(self.fd):
             self._reset("bytes were unread")
         else:
             self.shut_down(goodbye=True)

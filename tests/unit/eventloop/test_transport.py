@@ -451,8 +451,9 @@ def test_closing_reads_nothing_and_what_is_unread_decides(scene, sent, how):
     assert (b"", how) == read_to_end(scene.client)
 
 
-def test_closing_on_a_client_that_has_reset_is_recorded_as_the_clients(scene):
-    scene.client.sendall(b"hello")
+@pytest.mark.parametrize("sent", [b"", b"hello"])
+def test_closing_on_a_client_that_has_reset_is_recorded_as_the_clients(scene, sent):
+    scene.client.sendall(sent)
     scene.reset_client()
     scene.transport.close()
 

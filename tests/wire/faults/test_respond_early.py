@@ -478,3 +478,51 @@ def test_curl_reads_while_it_sends_and_stops_sending(server):
     )
 
     assert b"hi413" == finished.stdout
+
+
+# -- beside other faults --
+
+
+@pytest.mark.parametrize(
+    ("plan", "answer", "how", "body"),
+    [
+        ([faults.RespondEarly(), faults.SlowReads(2_000_000, size=5000)], OK, None, 50_000),
+        ([faults.RespondEarly(), faults.Delay(0.001, after="head"), faults.PartialWrites(size=7)], OK, None, 50_000),
+        ([faults.RespondEarly("linger"), faults.PartialWrites(size=7, until_read=True)], OK, "fin", 50_000),
+        ([faults.CloseIdle(), faults.RespondEarly()], OK, "fin", 50_000),
+        ([faults.RespondEarly(), faults.CloseIdle()], OK, "fin", 50_000),
+        ([faults.RespondEarly(), faults.HangUp(after=faults.body(1))], OK[:-1], "fin", None),
+        ([faults.RespondEarly(), faults.Reset(after="head")], OK[:-2], "rst", None),
+        ([faults.HangUp(after=faults.body(1)), faults.RespondEarly()], OK[:-1], "fin", 50_000),
+        ([faults.Sometimes(faults.RespondEarly(), 1)], OK, None, 50_000),
+    ],
+    ids=repr,
+)
+def test_beside_other_faults(server, plan, answer, how, body):
+    server.post("/x").respond(content=b"hi", fault=plan)
+    with RawClient(server.address) as client:
+        client.send(head_of(50_000))
+        if how is None:
+            assert answer == client.recv_exactly(len(OK))
+        else:
+            got = in_thread(client.read_to_end)
+        if body is not None or how == "fin":
+            with contextlib.suppress(OSError):
+                client.send(b"y" * 50_000)
+        if how is not None:
+            assert (answer, how) == got.result(timeout=5)
+        if body is not None:
+            assert [body] == [len(request.body) for request in server.wait_for_requests()]
+    assert [] == server.findings()
+
+
+def test_a_used_connection_may_be_reset_behind_an_early_answer(server):
+    server.post("/x").respond(content=b"hi", fault=[faults.RespondEarly(), faults.CloseOnReuse("rst")])
+    with RawClient(server.address) as client:
+        client.send(PLAIN_HEAD + PLAIN)
+        assert OK == client.recv_exactly(len(OK))
+        server.wait_for_requests()
+        client.send(GET)
+
+        assert (b"", "rst") == client.read_to_end()
+    assert ([PLAIN], []) == ([request.body for request in server.requests], server.findings())
