@@ -256,11 +256,11 @@ def test_who_is_not_accepted_has_connected_and_runs_into_a_read_timeout(server, 
 )
 def test_curl_says_so_by_its_exit_code(server, block, code):
     def curl(seconds):
-        command = ["curl", "--silent", "--connect-timeout", "0.2", "--max-time", seconds, server.url + "/x"]
+        command = ["curl", "--silent", "--connect-timeout", "0.1", "--max-time", seconds, server.url + "/x"]
         return subprocess.run(command, capture_output=True, timeout=30).returncode
 
     with getattr(server, block)():
-        within = curl("0.3")
+        within = curl("0.15")
 
     assert (code, 0) == (within, curl("10"))
 
@@ -620,6 +620,7 @@ with EpollServer() as server:
 @pytest.mark.skipif(
     os.getuid() != 0, reason="only root can become somebody else, and the other tests are somebody else"
 )
+@pytest.mark.slow
 def test_it_takes_no_rights():
     """A filter on the listening socket would: newer kernels take one on a TCP socket from root only."""
     finished = subprocess.run([sys.executable, "-c", AS_NOBODY], capture_output=True, text=True, timeout=60)
