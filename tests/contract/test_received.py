@@ -496,3 +496,16 @@ def test_waiting_for_many_requests_takes_one_barrier_and_not_one_each(server, mo
     requests = (route if is_route else server).wait_for_requests(50)
 
     assert (50, True) == (len(requests), len(barriers) <= 3)
+
+
+def test_the_connection_of_a_request_from_before_a_clear_is_gone_with_a_word(server):
+    server.get("/").respond()
+    with RawClient(server.address) as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        client.read_to_end()
+    request = server.last_request
+    request.connection.wait_ended()
+    server.clear_records()
+
+    with pytest.raises(errors.UsageError, match="c0 had ended when the records were cleared"):
+        request.connection.is_open

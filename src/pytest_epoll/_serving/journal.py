@@ -14,6 +14,7 @@ from pytest_epoll._core import clock, timeline
 from pytest_epoll._core.limits import WINDOW
 from pytest_epoll._core.messages import RequestRecord, Window
 from pytest_epoll._serving.spool import FileSpool
+from pytest_epoll.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,9 +70,16 @@ class Journal:
         return entry
 
     def connection(self, index: int) -> ConnectionRecord:
-        """Return the connection with that index; those on record are consecutive."""
+        """Return the connection with that index; those on record are consecutive.
+
+        Raises:
+            UsageError: it had ended when the record was cleared.
+        """
         if self.connections and index >= self.connections[0].index:
             return self.connections[index - self.connections[0].index]
+        if index not in self._earlier:
+            message = f"c{index} had ended when the records were cleared, and nothing is known of it any more"
+            raise UsageError(message)
         return self._earlier[index]
 
     def unfold(self, fact: Fact) -> RequestRecord:
