@@ -27,9 +27,8 @@ def test_fp_129_an_answer_to_the_first_byte_is_returned_whatever_becomes_of_the_
 
 
 def test_fp_131_a_refusal_in_the_middle_of_an_upload_is_returned_though_the_rest_can_not_be_sent(server):
-    server.script(
-        steps.read_head(), steps.read_exactly(1_000_000), steps.respond(413, text="too much"), steps.close(drain=False)
-    )
+    early = faults.RespondEarly(then="close", after_reading=faults.body(1_000_000))
+    server.post("/").respond(413, text="too much", fault=early)
 
     with httpx.Client(trust_env=False, verify=False, timeout=30) as client:
         answer = client.post(server.url, content=b"x" * 10_000_000)
@@ -40,14 +39,12 @@ def test_fp_131_a_refusal_in_the_middle_of_an_upload_is_returned_though_the_rest
 
 @pytest.mark.asyncio
 async def test_fp_133_a_connection_whose_upload_was_answered_early_is_not_used_again(server):
-    server.script(
-        steps.read_head(), steps.respond(text="early"), steps.mark("answered"), steps.read_to_eof(), connection=0
-    )
+    server.put("/").respond(text="early", fault=faults.RespondEarly())
     server.get("/").respond(text="fresh")
 
     async def upload():
         yield b"first"
-        await server.aio.wait_for_mark("answered")
+        await server.connections[0].aio.wait_event("sent")
         yield b"second"
 
     async with aiohttp.ClientSession() as session:
@@ -61,7 +58,7 @@ async def test_fp_133_a_connection_whose_upload_was_answered_early_is_not_used_a
 
 @pytest.mark.parametrize("how", [{"text": "early"}, {"stream": [b"ea", b"rly"], "trailers": {"X-Trailer": "7"}}])
 def test_fp_134_an_answer_to_a_long_upload_is_read_and_the_pool_goes_on(server, how):
-    server.script(steps.read_head(), steps.respond(**how), steps.close(drain=False), connection=0)
+    server.post("/").respond(**how, fault=faults.RespondEarly(then="close"))
     server.get("/").respond(text="healthy")
 
     def upload():

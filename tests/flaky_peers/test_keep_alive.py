@@ -57,13 +57,14 @@ def test_fp_004_every_one_of_500_calls_ends_though_each_connection_closes_behind
         try:
             return pool.request("GET", server.url).data
         except urllib3.exceptions.ProtocolError:
-            return b"hello"  # the FIN was faster than the next request: the caller is told, which is all that is asked
+            return b""  # the FIN was faster than the next request, and the caller is told
 
     pool = make_pool(maxsize=20, block=True, retries=False)
     with ThreadPoolExecutor(20) as threads:
         answers = list(threads.map(call, [pool] * 500))
 
-    assert [b"hello"] * 500 == answers
+    assert 500 == answers.count(b"hello") + answers.count(b"")
+    assert 20 <= answers.count(b"hello")
 
 
 @pytest.mark.parametrize("size", [1024, 16384])
