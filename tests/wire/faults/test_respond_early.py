@@ -433,7 +433,10 @@ def with_httpx(server):
 def with_aiohttp(server):
     async def main():
         async with aiohttp.ClientSession() as session, session.post(server.url + "/x", data=io.BytesIO(BODY)) as answer:
-            return answer.status
+            status = answer.status
+        # A transport closes when it has sent what it holds, and not at all once its event loop has ended.
+        await server.connections[0].aio.wait_ended()
+        return status
 
     return asyncio.run(main())
 
