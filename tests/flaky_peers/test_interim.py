@@ -25,8 +25,7 @@ def test_fp_111_a_body_is_sent_all_the_same_when_no_100_comes(server):
 
 @pytest.mark.asyncio
 async def test_fp_113_an_answer_in_place_of_the_100_ends_the_connection(server):
-    server.script(steps.read_head(), steps.respond(), steps.read_to_eof(), connection=0)
-    server.post("/").respond()
+    server.post("/").respond(fault=faults.RespondEarly()).respond()
 
     async with aiohttp.ClientSession() as session:
         for _ in range(2):

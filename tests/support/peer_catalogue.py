@@ -46,7 +46,7 @@ class Code(NamedTuple):
     name: str  # of the test
     path: Path
     line: int
-    constants: list[str]  # of the module, that the peer is made of, as source
+    constants: list[str]  # and functions of the module that the peer is made of, as source
     variants: list[str]  # what the test is parametrized with, "name: [values]" as source
     peer: list[str]
     commands: list[str]
@@ -81,8 +81,11 @@ def _codes_in(path: Path) -> Iterator[Code]:
     for node in ast.parse(source).body:
         if isinstance(node, ast.Assign):
             constants[ast.unparse(node.targets[0])] = lines[node.lineno - 1 : node.end_lineno]
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and re.match(r"test_fp_\d{3}_", node.name):
-            yield _code(node, path, lines, constants)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            if re.match(r"test_fp_\d{3}_", node.name):
+                yield _code(node, path, lines, constants)
+            else:
+                constants[node.name] = ["", *lines[node.lineno - 1 : node.end_lineno], ""]
 
 
 def _code(
