@@ -5,6 +5,8 @@ import contextlib
 import errno
 import functools
 import os
+import queue
+import signal
 import socket
 import threading
 from concurrent.futures import Future
@@ -199,6 +201,36 @@ def test_everything_is_recorded(server):
         "accepted", "step", "received", "sent", "fin-sent", "fin-received", "ended",
     ] == [event.kind for event in server.timeline]  # fmt: skip
     assert ["call(answer)"] == [event.detail for event in server.timeline if event.kind == "step"]
+
+
+def test_functions_are_steps_like_others(server):
+    server.script(
+        steps.repeat(2, steps.read_head(), steps.call(lambda conn: conn.sendall(OK))),
+        steps.call(lambda conn: conn.mark("routed")),
+        steps.routes(),
+    )
+    server.get("/x").respond(text="routed")
+    with RawClient(server.address) as client:
+        for _ in range(2):
+            client.send(GET)
+            assert client.recv_exactly(len(OK)) == OK
+        server.wait_for_mark("routed")
+        client.send(GET)
+
+        assert client.recv().endswith(b"routed")
+    assert [200, 3] == [server.last_request.response_status, len(server.requests)]
+    assert findings(server) == []
+
+
+def test_a_connection_that_is_reset_at_once_calls_nobody(server):
+    called = Kept(lambda conn: conn)
+    server.script(faults.Reset(), steps.call(called))
+    with suppress(ConnectionResetError), RawClient(server.address) as client:
+        client.read_to_end()
+    server.wait_for_connections()[0].wait_ended()
+
+    assert not called._future.done()
+    assert findings(server) == []
 
 
 # -- reading --
@@ -967,6 +999,88 @@ def test_the_test_may_end_a_functions_connection(server, how):
     assert findings(server) == []
 
 
+def test_a_conn_is_refused_on_the_servers_own_thread(server):
+    conns = []
+    server.script(steps.call(lambda conn: (conns.append(conn), conn.recv(1))), connection=0)
+    server.get("/", where=lambda _request: conns[0].recv(1)).respond(200)
+    with RawClient(server.address) as client:
+        server.wait_for_connections()
+        blocked(server)
+        httpx.get(server.url, trust_env=False)
+        client.send(b"x")
+    texts = [text for kind, text in findings(server) if kind == "handler-error"]
+
+    assert 1 == len(texts)
+    assert "on the server's own thread this would wait for itself" in texts[0]
+
+
+def test_a_conn_is_refused_in_a_forked_child(server):
+    conns = []
+    server.script(steps.call(lambda conn: (conns.append(conn), conn.recv(1))))
+    with RawClient(server.address):
+        server.wait_for_connections()
+        blocked(server)
+        child = os.fork()
+        if not child:
+            try:
+                conns[0].recv(1)
+            except errors.UsageError as error:
+                os._exit(7 if "this is a forked child" in str(error) else 1)
+            finally:
+                os._exit(2)
+
+        assert 7 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+class Interrupt(Exception):
+    """What a signal's handler raises."""
+
+
+def test_a_recv_that_a_signal_has_ended_takes_nothing(server):
+    """The main thread uses the conn; the signal comes while it waits."""
+    conns, over = queue.Queue(), threading.Event()
+    server.script(steps.call(lambda conn: (conns.put(conn), over.wait(10))))
+
+    def interrupt(*_):
+        raise Interrupt
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with RawClient(server.address) as client:
+            conn = conns.get(timeout=10)
+            main = threading.get_ident()
+            killer = in_thread(lambda: (blocked(server), signal.pthread_kill(main, signal.SIGUSR1)))
+            with pytest.raises(Interrupt):
+                conn.recv(10)
+            killer.result(10)
+            client.send(b"kept")
+
+            assert b"kept" == conn.recv(10)
+    finally:
+        over.set()
+        signal.signal(signal.SIGUSR1, before)
+
+
+@pytest.mark.parametrize("poller", ["poll", "select"])
+def test_every_poller_carries_a_conn(poller):
+    def talk(conn):
+        reader = in_thread(lambda: b"".join(iter(lambda: conn.recv(65536), b"")))
+        conn.sendall(LARGE)
+        conn.shutdown(socket.SHUT_WR)
+        return len(reader.result(20))
+
+    talk = Kept(talk)
+    with EpollServer(poller=poller) as server:
+        server.script(steps.call(talk))
+        with RawClient(server.address) as client:
+            sender = in_thread(lambda: (client.send(LARGE), client.shutdown()))
+            data, how = client.read_to_end()
+            sender.result(20)
+
+        assert (len(LARGE), len(LARGE), "fin") == (talk.result(), len(data), how)
+        assert findings(server) == []
+
+
 # -- faults on the connection --
 
 
@@ -1010,6 +1124,82 @@ def test_a_stalled_connection_gives_the_function_nothing(server):
 
     assert errno.EBADF == read.error().errno
     assert 0 == server.connections[0].bytes_received
+
+
+def test_a_fault_stops_a_function_from_reading_to_the_byte(server):
+    read = Kept(lambda conn: (conn.recv(3), conn.recv(10)))
+    server.script(faults.Stall(after_reading=5), steps.call(read))
+    with RawClient(server.address) as client:
+        client.send(b"1234567")
+        server.wait_for_connections()
+        server.connections[0].wait_event("stalled")
+
+        assert b"12345" == server.connections[0].raw_received
+    assert errno.EBADF == read.error().errno
+    server.wait_idle()
+    assert findings(server) == []
+
+
+@pytest.mark.parametrize("timeout", [None, 0, 5])
+def test_a_fault_that_is_still_to_come_leaves_reading_as_it_is(server, timeout):
+    there = threading.Event()
+
+    def read(conn):
+        there.wait(10)
+        conn.settimeout(timeout)
+        return conn.recv(3), conn.recv(10), conn.sendall(b"on"), conn.recv(10)
+
+    read = Kept(read)
+    server.script(faults.Stall(after_reading=100), steps.call(read))
+    with RawClient(server.address) as client:
+        client.send(b"12345")
+        client.shutdown()
+        server.wait_for_connections()
+        server.connections[0].wait_closed()
+        there.set()
+
+        assert (b"123", b"45", None, b"") == read.result()
+        assert (b"on", "fin") == client.read_to_end()
+    assert ["unfired"] == [kind for kind, _ in findings(server)]
+
+
+def test_what_an_expired_recv_has_asked_for_is_given_to_the_next(server):
+    """A pace holds the bytes back for longer than the first one waits."""
+
+    def read(conn):
+        first = conn.recv(1)
+        conn.settimeout(0.01)
+        with pytest.raises(TimeoutError):
+            conn.recv(1)
+        conn.settimeout(None)
+        return first + conn.recv(1) + conn.recv(1)
+
+    read = Kept(read)
+    server.script(faults.SlowReads(bytes_per_second=10, size=1), steps.call(read))
+    with RawClient(server.address) as client:
+        client.send(b"123")
+
+        assert b"123" == read.result()
+    server.wait_idle()
+    assert findings(server) == []
+
+
+def test_slow_reads_slow_a_function_down(server):
+    def read(conn):
+        data = b""
+        while len(data) < 6:
+            data += conn.recv(100)
+        return data
+
+    read = Kept(read)
+    server.script(faults.SlowReads(bytes_per_second=40, size=2), steps.call(read))
+    with RawClient(server.address) as client:
+        client.send(b"123456")
+
+        assert b"123456" == read.result()
+    received = [event.at for event in server.timeline if event.kind == "received"]
+    assert 3 == len(received)
+    assert received[-1] - received[0] >= 0.09
 
 
 # -- how it is like a socket, and how not --

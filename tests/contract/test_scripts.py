@@ -647,6 +647,18 @@ def test_slow_reads_last_for_the_whole_connection(server):
     assert [b"hello"] * 2 == [request.body for request in server.requests]
 
 
+def test_slow_reads_hold_back_the_next_step_as_well(server):
+    server.script(
+        faults.SlowReads(bytes_per_second=40, size=2), steps.repeat(3, steps.read_exactly(1)), steps.mark("read")
+    )
+    with RawClient(server.address) as client:
+        client.send(b"123")
+        server.wait_for_mark("read")
+    received = [event.at for event in server.timeline if event.kind == "received"]
+
+    assert received[-1] - received[0] >= 0.09
+
+
 def test_a_connections_fault_that_does_not_fire_is_found(server):
     server.get("/").respond(text="short")
     server.script(faults.Reset(after=100_000), connection=0)

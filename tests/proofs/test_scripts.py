@@ -10,7 +10,39 @@ HEAD = b"POST /x HTTP/1.1\r\nHost: test\r\nContent-Length: 100\r\n\r\n"
 POST = HEAD + b"y" * 100
 HUNDRED = b"x" * 100
 
+
+def half_an_answer(conn):
+    left = len(POST)
+    while left:
+        left -= len(conn.recv(7))
+    conn.sendall(HUNDRED[:37])
+    conn.reset()
+
+
+def one_byte(conn):
+    conn.recv(1)
+    conn.sendall(HUNDRED)
+    conn.close(drain=False)
+
+
+def answer_and_leave(conn):
+    conn.recv(10)
+    conn.sendall(HUNDRED)
+
+
 PEERS = {
+    "a function that answers half and resets": (
+        (steps.call(half_an_answer),),
+        (HUNDRED[:37], "rst", len(POST)),
+    ),
+    "a function that closes with bytes unread": (
+        (steps.read_exactly(1), steps.wait_readable(), steps.call(one_byte)),
+        (HUNDRED, "rst", 2),
+    ),
+    "a function that leaves the goodbye to the script": (
+        (steps.call(answer_and_leave),),
+        (HUNDRED, "fin", len(POST)),
+    ),
     "half an answer, then RST": (
         (steps.read_request(), steps.send(HUNDRED[:37]), steps.reset()),
         (HUNDRED[:37], "rst", len(POST)),

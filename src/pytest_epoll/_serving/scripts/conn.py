@@ -353,13 +353,17 @@ class Conn:
             if timeout == 0 and expire is not None:
                 expire(errand, BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)))
 
-        if not loop.post_if_running(go):
-            if errand.is_goodbye:
-                return None
-            raise ended(STOPPED)
-        if timeout and expire is not None and not errand.wait(timeout):
-            loop.post_if_running(partial(expire, errand, TimeoutError("timed out")))
-        errand.wait(None)  # the loop has it, and ends it in any case
+        try:
+            if not loop.post_if_running(go):
+                errand.fail(ended(STOPPED))
+            if timeout and expire is not None and not errand.wait(timeout):
+                loop.post_if_running(partial(expire, errand, TimeoutError("timed out")))
+            errand.wait(None)  # the loop has it, and ends it in any case
+        except BaseException as error:  # a signal, here or in `post`: what nobody waits for must not take what comes
+            if expire is not None:
+                loop.post_if_running(partial(expire, errand, error))
+                loop.post_if_running(partial(self._handover.give_back, errand))
+            raise
         if errand.error is not None:
             raise errand.error
         return errand.result

@@ -7,8 +7,9 @@ Facts
 
 What we do. What the function sends, and how it parts, are acts of the script's stream, so faults on the connection act
 on it as on every other step. Reading stands beside the stream: the stage reads while a `recv` waits, and only then, so
-what nobody asks for stays in the kernel's buffers. Each call of a conn is an errand: posted to the loop, and waited for
-by the thread that has made it.
+what nobody asks for stays in the kernel's buffers. If a fault on the connection acts on what is read, reading is an act
+as well, as soon as there is something: then it takes its turn behind what is being sent. Each call of a conn is an
+errand: posted to the loop, and waited for by the thread that has made it.
 
 Loop thread only, but for `Errand.wait`.
 """
@@ -80,7 +81,8 @@ class Errand:
 class Handover:
     """One call of a function with a connection; see the module's docstring."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, *, reads_in_turn: bool) -> None:
+        self.reads_in_turn = reads_in_turn  # reading is an act of the stream
         self._stage = stage
         self._transport = stage.transport
         self.is_running = True  # the function has not returned
@@ -94,7 +96,8 @@ class Handover:
         self._is_deaf = False  # the function has shut its reading side down
         self._is_cut = False  # the stream is gone: nothing of the function's is carried out any more
         self._is_told = False  # a call has raised that the client has reset the connection
-        self._rest = b""  # what had come before that
+        self._rest = b""  # what was read and not asked for: it came before that, or its `recv` had expired
+        self._is_read_due = False  # an act of the stream is to read
         self._reads: deque[Errand] = deque()
         self._sends: deque[Errand] = deque()
         self._partings: list[Errand] = []
@@ -157,7 +160,8 @@ class Handover:
             errand.finish(b"")
         else:
             self._reads.append(errand)
-            self._read_next()
+            if len(self._reads) == 1:
+                self._read_next()
 
     def _refuse_read(self, errand: Errand) -> None:
         if self.lost is not None and self._has_fin:
@@ -166,23 +170,52 @@ class Handover:
             errand.fail(self.error())
 
     def _read_next(self) -> None:
-        if len(self._reads) == 1 and not self._is_cut:
+        if not self._reads or self._is_cut:
+            return
+        if not self.reads_in_turn:
             self._stage.read_aside(UpTo(self._reads[0].size))
+        elif not self._is_read_due and self._stage.look_for_bytes(self._read_in_turn):
+            self._read_in_turn()
+
+    def _read_in_turn(self) -> None:
+        self._is_read_due = True
+        self._todo.append(self._read)
+        self._go_on()
+        self._stage.read_now()
+
+    def _read(self) -> Acts:
+        wanted = UpTo(self._reads[0].size if self._reads else 0)
+        if wanted.size:
+            yield acts.ReadTo(wanted, read_on=False, within=wanted)
+            if self._stage.inbox.taken:
+                self._rest += self._stage.inbox.last
+        self._is_read_due = False
+        self._serve_reads()
+
+    def _serve_reads(self) -> None:
+        reads, self._reads = self._reads, deque()
+        for read in reads:
+            self.recv(read)
 
     def expire_recv(self, errand: Errand, error: BaseException) -> None:
         """The time is over: it raises this, unless it is over itself."""
-        if not errand.is_over:
+        if errand in self._reads:
             is_first = errand is self._reads[0]
             self._reads.remove(errand)
             errand.fail(error)
             if is_first:
                 self._rest_from_reading()
 
+    def give_back(self, errand: Errand) -> None:
+        """Nobody waits for what it has read: the next `recv` gets it."""
+        if isinstance(errand.result, bytes) and self._why is None:
+            self._rest = errand.result + self._rest
+            self._serve_reads()
+
     def _rest_from_reading(self) -> None:
-        if not self._is_cut:  # else a fault decides whether anything is read
+        if not (self._is_cut or self._is_read_due):  # else the stream decides whether anything is read
             self._transport.pause_reading()
-        if self._reads and not self._is_cut:
-            self._stage.read_aside(UpTo(self._reads[0].size))
+        self._read_next()
 
     def send(self, errand: Errand, data: bytes) -> None:
         """Send all of it."""
@@ -208,7 +241,7 @@ class Handover:
 
     def expire_send(self, errand: Errand, error: BaseException, *, may_be_partial: bool) -> None:
         """The time is over: it has sent what the kernel has taken, or raises this, unless it is over itself."""
-        if errand.is_over:
+        if errand not in self._sends:
             return
         self._sends.remove(errand)
         taken = 0
@@ -295,10 +328,9 @@ class Handover:
         if self.is_over:
             self.end(how)
             return
-        self.lost, self._rest = how, rest
-        reads, self._reads = self._reads, deque()
-        for read in reads:
-            self.recv(read)
+        self.lost = how
+        self._rest += rest
+        self._serve_reads()
         sends, self._sends = self._sends, deque()
         for send in sends:
             send.fail(self.error(is_sending=True))
@@ -307,6 +339,7 @@ class Handover:
         """The connection is not the function's any more; whatever waits raises that, but for its goodbyes."""
         if self._why is None:
             self._why = why
+        self._rest = b""
         waiting = [*self._reads, *self._sends]
         if why != CLOSED:
             waiting += self._partings

@@ -24,6 +24,7 @@ from pytest_epoll._eventloop.poller import IN
 from pytest_epoll._serving import gauge
 from pytest_epoll._serving.exchange import PREVIEW, noting
 from pytest_epoll._serving.hooks import tell_of_fault
+from pytest_epoll._serving.replies import acts_on_reading
 from pytest_epoll._serving.scripts import handover as handing
 from pytest_epoll._serving.scripts.handover import Handover
 from pytest_epoll._serving.scripts.inbox import Inbox
@@ -94,6 +95,7 @@ class Stage:
         self._is_reading = False  # an act waits for what the client sends
         self._is_draining = False
         self._pace: tuple[int, int] | None = None
+        self._rested_ns = 0  # when the pace allows the next read
         self._play = Play(self, context, run)
         self._channel = Channel(context.loop, transport, self, context.journal.facts, context.probe, goes_on=True)
 
@@ -146,7 +148,9 @@ class Stage:
             self.inbox.discard(data)
             return
         self.inbox.take(data)
-        if self.handover is not None:
+        if self._pace is not None:
+            self._rested_ns = clock.now_ns() + self._pace[1]
+        if self.handover is not None and not self.handover.reads_in_turn:
             self.handover.data_received()
         elif self.inbox.is_done and self._is_reading:
             self._go_on()
@@ -280,7 +284,8 @@ class Stage:
 
     def hand_over(self) -> Handover:
         """Have a function use the connection, until `take_back`."""
-        self.handover = Handover(self)
+        reads_in_turn = any(map(acts_on_reading, self._run.script.faults))
+        self.handover = Handover(self, reads_in_turn=reads_in_turn)
         return self.handover
 
     def take_back(self, error: BaseException | None) -> None:
@@ -299,6 +304,15 @@ class Stage:
         self.inbox.want(within, within)
         self.transport.resume_reading()
         self.transport.on_ready(IN)
+
+    def look_for_bytes(self, then: Callable[[], None]) -> bool:
+        """Return whether there is something to read, be it the FIN; if not, `then` is called once there is."""
+        return not self._channel.is_stalled and self.transport.peek(lambda _data: then()) is not None
+
+    def read_now(self) -> None:
+        """Read at once what an act waits for, if it is there."""
+        if self._is_reading:
+            self.transport.on_ready(IN)
 
     def answer_newest(self) -> None:
         """Count what is sent from now on for the newest request, if there is one."""
@@ -322,7 +336,11 @@ class Stage:
         if is_there or self.transport.has_eof or not self.transport.is_open:
             return True
         self._is_reading = True
-        self.transport.resume_reading()
+        pause_ns = self._rested_ns - clock.now_ns() if self._rested_ns else 0
+        if pause_ns > 0:
+            self._context.loop.call_later(pause_ns, self._read_on)
+        else:
+            self.transport.resume_reading()
         return False
 
     @property
@@ -347,6 +365,7 @@ class Stage:
     def set_pace(self, pace: tuple[int, int] | None) -> None:
         """Read so many bytes at once, with a pause behind them."""
         self._pace = pace
+        self._rested_ns = 0
 
     def send_continue(self, unless_at: tuple[object, ...]) -> None:
         """Send `100 Continue` if the client still waits for it, and the body is wanted."""
