@@ -10,11 +10,10 @@ import asyncio
 import http.client
 import io
 import platform
-from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import aiohttp
 import httpx
@@ -91,70 +90,106 @@ SCENARIOS: dict[str, Callable[[Route], object]] = {
 }
 
 
-@dataclass(frozen=True)
-class Call:
-    """What a client is asked to do: one request, perhaps on a connection that it has used before."""
+class How(TypedDict, total=False):
+    """How a client is to ask."""
 
-    url: str
-    method: str = "GET"
-    body: bytes | None = None
-    between: Callable[[], object] | None = None  # what happens between an earlier GET and the request
-    timeout: float = READ_TIMEOUT
+    timeout: float
+    method: str
+    body: bytes | None
+    between: Callable[[], object] | None  # what happens between an earlier GET on the connection and the request
 
 
-def _with_http_client(call: Call) -> tuple[int, bytes]:
-    host, _, port = call.url.removeprefix("http://").partition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=call.timeout)
+Call = tuple[str, How]
+
+
+def _with_http_client(
+    url: str,
+    timeout: float = READ_TIMEOUT,
+    *,
+    method: str = "GET",
+    body: bytes | None = None,
+    between: Callable[[], object] | None = None,
+) -> tuple[int, bytes]:
+    host, _, port = url.removeprefix("http://").partition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=timeout)
     try:
-        if call.between is not None:
+        if between is not None:
             connection.request("GET", "/")
             connection.getresponse().read()
-            call.between()
-        connection.request(call.method, "/", body=call.body)
+            between()
+        connection.request(method, "/", body=body)
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:
         connection.close()
 
 
-def _with_urllib3(call: Call) -> tuple[int, bytes]:
-    with urllib3.PoolManager(retries=False, timeout=call.timeout) as pool:
-        if call.between is not None:
-            pool.request("GET", call.url)
-            call.between()
-        answer = pool.request(call.method, call.url, body=call.body)
+def _with_urllib3(
+    url: str,
+    timeout: float = READ_TIMEOUT,
+    *,
+    method: str = "GET",
+    body: bytes | None = None,
+    between: Callable[[], object] | None = None,
+) -> tuple[int, bytes]:
+    with urllib3.PoolManager(retries=False, timeout=timeout) as pool:
+        if between is not None:
+            pool.request("GET", url)
+            between()
+        answer = pool.request(method, url, body=body)
         return answer.status, answer.data
 
 
-def _with_requests(call: Call) -> tuple[int, bytes]:
+def _with_requests(
+    url: str,
+    timeout: float = READ_TIMEOUT,
+    *,
+    method: str = "GET",
+    body: bytes | None = None,
+    between: Callable[[], object] | None = None,
+) -> tuple[int, bytes]:
     with requests.Session() as session:
         session.trust_env = False
-        if call.between is not None:
-            session.get(call.url, timeout=call.timeout)
-            call.between()
-        answer = session.request(call.method, call.url, data=call.body, timeout=call.timeout)
+        if between is not None:
+            session.get(url, timeout=timeout)
+            between()
+        answer = session.request(method, url, data=body, timeout=timeout)
         return answer.status_code, answer.content
 
 
-def _with_httpx(call: Call) -> tuple[int, bytes]:
-    with httpx.Client(trust_env=False, timeout=call.timeout) as client:
-        if call.between is not None:
-            client.get(call.url)
-            call.between()
-        answer = client.request(call.method, call.url, content=call.body)
+def _with_httpx(
+    url: str,
+    timeout: float = READ_TIMEOUT,
+    *,
+    method: str = "GET",
+    body: bytes | None = None,
+    between: Callable[[], object] | None = None,
+) -> tuple[int, bytes]:
+    with httpx.Client(trust_env=False, verify=False, timeout=timeout) as client:  # no certificates to load
+        if between is not None:
+            client.get(url)
+            between()
+        answer = client.request(method, url, content=body)
         return answer.status_code, answer.content
 
 
-def _with_aiohttp(call: Call) -> tuple[int, bytes]:
+def _with_aiohttp(
+    url: str,
+    timeout: float = READ_TIMEOUT,
+    *,
+    method: str = "GET",
+    body: bytes | None = None,
+    between: Callable[[], object] | None = None,
+) -> tuple[int, bytes]:
     async def run() -> tuple[int, bytes]:
-        timeout = aiohttp.ClientTimeout(total=10 * call.timeout, sock_read=call.timeout)
-        async with aiohttp.ClientSession(timeout=timeout) as session:
-            if call.between is not None:
-                async with session.get(call.url) as first:
+        limit = aiohttp.ClientTimeout(total=3 * timeout, sock_read=timeout)
+        async with aiohttp.ClientSession(timeout=limit) as session:
+            if between is not None:
+                async with session.get(url) as first:
                     await first.read()
-                await asyncio.to_thread(call.between)
-            data = None if call.body is None else io.BytesIO(call.body)
-            async with session.request(call.method, call.url, data=data) as answer:
+                await asyncio.to_thread(between)
+            data = None if body is None else io.BytesIO(body)
+            async with session.request(method, url, data=data) as answer:
                 return answer.status, await answer.read()
 
     return asyncio.run(run())
@@ -171,21 +206,22 @@ CLIENTS: dict[str, Callable[..., tuple[int, bytes]]] = {
 
 def _on_a_fresh_connection(arrange: Callable[[Route], object], server: EpollServer) -> Call:
     arrange(server.get("/"))
-    return Call(server.url)
+    return server.url, {}
 
 
 def _on_a_used_connection(fault: Fault, method: str, server: EpollServer) -> Call:
     route = server.route(path="/")
     route.respond(content=BODY, fault=fault, times=1).respond(content=BODY)
     if isinstance(fault, faults.CloseIdle):
-        return Call(server.url, method, between=lambda: server.connections[0].wait_event("fin-sent"))
-    return Call(server.url, method, between=lambda: None)
+        return server.url, {"method": method, "between": lambda: server.connections[0].wait_event("fin-sent")}
+    return server.url, {"method": method, "between": lambda: None}
 
 
 def _with_an_upload(fault: Fault, server: EpollServer) -> Call:
     server.post("/").respond(413, fault=fault)
     is_stuck = fault == faults.RespondEarly("hold")
-    return Call(server.url, "POST", UPLOAD, timeout=READ_TIMEOUT if is_stuck else 10 * READ_TIMEOUT)
+    timeout = READ_TIMEOUT if is_stuck else 10 * READ_TIMEOUT
+    return server.url, {"method": "POST", "body": UPLOAD, "timeout": timeout}
 
 
 FRESH = {name: partial(_on_a_fresh_connection, arrange) for name, arrange in SCENARIOS.items()}
@@ -206,12 +242,12 @@ UPLOADS = {
 }
 
 
-def observe(arrange: Callable[[EpollServer], Call], report: Callable[[Call], tuple[int, bytes]]) -> str:
+def observe(arrange: Callable[[EpollServer], Call], report: Callable[..., tuple[int, bytes]]) -> str:
     """Return what a client reports, in Markdown."""
     with EpollServer(strict=False) as server:
-        call = arrange(server)
+        url, how = arrange(server)
         try:
-            status, body = report(call)
+            status, body = report(url, **how)
             told = f"**{status}, {len(body)} bytes**"
         except Exception as error:  # noqa: BLE001 - whatever it raises is the answer
             told = type(error).__name__
@@ -265,7 +301,7 @@ What to take from it:
   what its `TimeoutError` says here.
 - A client that looks at its pooled connections survives an idle timeout; none survives a goodbye behind that look, but
   by asking again. aiohttp does that by itself for what is idempotent, the others only if they are told to.
-- An answer that comes before the upload is over is lost to `http.client` and aiohttp if the server closes behind it.
+- An answer that comes before the upload is over is lost to `http.client`, now and then to aiohttp, if the server closes.
 - "read timed out" never fires while bytes keep coming, however slowly: only a timeout for the whole call ends that.
 """)
 
