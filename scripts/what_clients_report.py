@@ -301,7 +301,7 @@ What to take from it:
   what its `TimeoutError` says here.
 - A client that looks at its pooled connections survives an idle timeout; none survives a goodbye behind that look, but
   by asking again. aiohttp does that by itself for what is idempotent, the others only if they are told to.
-- An answer that comes before the upload is over is lost to `http.client`, now and then to aiohttp, if the server closes.
+- An early answer is lost to `http.client`, and now and then to aiohttp, if the server closes behind it.
 - "read timed out" never fires while bytes keep coming, however slowly: only a timeout for the whole call ends that.
 """)
 
