@@ -1,9 +1,10 @@
 """A real HTTP server for tests that records everything and misbehaves on purpose.
 
-Where to start reading: `server` is what a test holds, `route` what it registers, `faults` how it misbehaves. Below
-them, floor by floor: `_serving` (routes, exchanges, sessions, the record), `_eventloop` (sockets and time), `_wire`
-(HTTP/1.1 as bytes), `_core` (plain values). `_reporting` turns the record into what people read; `plugin` hangs it all
-into pytest.
+Where to start reading: `server` is what a test holds, `route` what it registers, `faults` how it misbehaves, `steps`
+what a connection meets that no route is asked for; `sweeps` runs a client through every cut of an answer. Below them,
+floor by floor: `_serving` (routes, exchanges, sessions, the record; `_serving/scripts` what is scripted), `_eventloop`
+(sockets and time), `_wire` (HTTP/1.1 as bytes), `_core` (plain values). `_reporting` turns the record into what people
+read; `plugin` hangs it all into pytest.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_epoll._serving.connection import Connection
     from pytest_epoll._serving.gate import Gate
     from pytest_epoll._serving.request import Request
-    from pytest_epoll._serving.views import Event
+    from pytest_epoll._serving.views import Event, Mark
     from pytest_epoll.route import Route
     from pytest_epoll.server import EpollServer
 
