@@ -6,6 +6,7 @@ import errno
 import functools
 import os
 import queue
+import select
 import signal
 import socket
 import threading
@@ -1215,6 +1216,28 @@ def test_a_conn_knows_its_ends(server):
         assert f"<Conn c0 from 127.0.0.1:{peer[1]}>" == text
 
 
+def test_select_tells_when_there_is_something_to_read(server):
+    """As the servers in the tests of requests do: whatever comes until there is silence for so long."""
+
+    def consume(sock):
+        content = b""
+        while select.select([sock], [], [], 0.5)[0]:
+            content += sock.recv(4)
+            if content.endswith(b"\r\n\r\n"):
+                break
+        silent = select.select([sock], [], [], 0)[0]
+        sock.sendall(OK)
+        sock.close()
+        return content, silent, sock.fileno()
+
+    consume = Kept(consume)
+    server.script(steps.call(consume))
+    assert "ok" == httpx.get(server.url, trust_env=False).text
+
+    content, silent, descriptor = consume.result()
+    assert (True, [], -1) == (content.startswith(b"GET / HTTP/1.1\r\n"), silent, descriptor)
+
+
 def test_options_of_the_socket_can_be_set(server):
     def set_option(conn):
         conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
@@ -1235,7 +1258,7 @@ def test_lingering_is_refused_with_what_to_do(server):
 
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("fileno", "the socket stays the server's"), ("accept", "not a listener"), ("no_such", "a conn has no 'no_such'")],
+    [("detach", "the socket stays the server's"), ("accept", "not a listener"), ("no_such", "a conn has no 'no_such'")],
 )
 def test_what_a_conn_has_not_says_why(server, name, says):
     caught = Kept(lambda conn: getattr(conn, name))

@@ -38,7 +38,6 @@ _NOT_OFFERED = {
     "accept": "it is a connection, not a listener; server.script(connection=n) is about the n-th one",
     "detach": "the socket stays the server's, which records what goes over it",
     "dup": "the socket stays the server's, which records what goes over it",
-    "fileno": "the socket stays the server's, which records what goes over it; conn.settimeout(0) asks without waiting",
     "recvfrom": "a stream has one sender: use recv()",
     "recvmsg": "there is no ancillary data: use recv()",
     "sendfile": "use sendall(file.read())",
@@ -92,6 +91,14 @@ class Conn:
         """
         newest = self._stage.inbox.newest
         return None if newest is None else self._context.router.view(newest.record)
+
+    def fileno(self) -> int:
+        """Return the descriptor, for `select` and its kin: readable when `recv` has something; -1 once it is over.
+
+        What is read or written past the conn is in no record, and reading past it takes bytes from the script.
+        """
+        transport = self._stage.transport
+        return transport.fd if transport.is_open and not self._handover.is_over else -1
 
     def getpeername(self) -> tuple[str, int]:
         """Return `client_address`."""
