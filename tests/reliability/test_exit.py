@@ -127,6 +127,9 @@ client.close()
 WAITING = (
     BEGIN
     + """
+import signal
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored in a job that a shell runs in the background
 client.close()
 try:
     print("waiting", flush=True)
