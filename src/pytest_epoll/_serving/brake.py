@@ -31,6 +31,7 @@ class Brake:
         "_loop",
         "_on_found",
         "_pace",
+        "_taken",
         "_transport",
         "has_reached",
         "is_awaited",
@@ -49,6 +50,7 @@ class Brake:
         self._on_found = on_found  # the position turned out to be here: nothing is taken, so nobody else tells
         self._is_gauging = False
         self._pace: tuple[int, int] | None = None
+        self._taken = 0  # bytes, by the last read
         self._has_more = False  # whether something stood behind what was taken last
         self._found: tuple[object, int] | None = None  # a position that looking ahead has found, and behind how much
 
@@ -64,6 +66,7 @@ class Brake:
             return len(data)
         record = None if intake.current is None else intake.current.record
         size, is_there = gauge.room(intake.reader, record, self.position, data)
+        self._taken = len(data) if size == MORE else size
         if size == MORE:
             return MORE
         self._has_more = size < len(data)
@@ -71,7 +74,9 @@ class Brake:
             self._found = (self.position, record.raw_size + size)
         if not size:
             self._loop.call_soon(self._on_found)
-        return size if self._pace is None else min(size, self._pace[0])
+        if self._pace is not None:
+            size = self._taken = min(size, self._pace[0])
+        return size
 
     def read_to(self, record: RequestRecord, position: object, *, read_on: bool) -> bool:
         """Have a request read up to a position; return whether it is there, or has ended, else it is awaited."""
@@ -105,10 +110,11 @@ class Brake:
         self._pace = None
 
     def rest(self) -> None:
-        """Pause after a read, if there is a pace."""
+        """Pause after a read, if there is a pace; a part of a piece costs a part of its pause."""
         if self._pace is not None and self._transport.is_open:
+            size, pause_ns = self._pace
             self._transport.pause_reading()
-            self._loop.call_later(self._pace[1], self._transport.resume_reading)
+            self._loop.call_later(pause_ns * self._taken // size, self._transport.resume_reading)
 
     def is_loose(self, *, within_request: bool) -> bool:
         """Whether reading may be resumed: neither a pace nor a position holds it back."""

@@ -148,17 +148,17 @@ class Stage:
             self.inbox.discard(data)
             return
         self.inbox.take(data)
-        if self._pace is not None:
-            self._rested_ns = clock.now_ns() + self._pace[1]
+        rest_ns = 0 if self._pace is None else self._pace[1] * len(data) // self._pace[0]
+        self._rested_ns = clock.now_ns() + rest_ns
         if self.handover is not None and not self.handover.reads_in_turn:
             self.handover.data_received()
         elif self.inbox.is_done and self._is_reading:
             self._go_on()
         elif self.inbox.is_done:
             self.transport.pause_reading()
-        elif self._pace is not None:
+        elif rest_ns:
             self.transport.pause_reading()
-            self._context.loop.call_later(self._pace[1], self._read_on)
+            self._context.loop.call_later(rest_ns, self._read_on)
 
     def _look(self) -> None:
         if self._is_reading and self.inbox.is_done:

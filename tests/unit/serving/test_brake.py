@@ -1,0 +1,38 @@
+"""How long reading rests between two pieces."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from pytest_epoll._serving.brake import Brake
+
+
+class FakeTransport:
+    is_open = True
+
+    def gauge_reads(self, room):
+        self.room = room
+
+    def pause_reading(self):
+        pass
+
+    def resume_reading(self):
+        pass
+
+
+@pytest.mark.parametrize(("there", "taken", "pause_ns"), [(500, 100, 50), (100, 100, 50), (40, 40, 20), (1, 1, 0)])
+def test_a_part_of_a_piece_costs_a_part_of_its_pause(there, taken, pause_ns):
+    pauses = []
+    loop = SimpleNamespace(
+        call_later=lambda delay_ns, _callback: pauses.append(delay_ns), call_soon=lambda _callback: None
+    )
+    transport = FakeTransport()
+    reader = SimpleNamespace(state=4)  # whatever comes may be taken
+    brake = Brake(loop, transport, SimpleNamespace(is_open=True, current=None, reader=reader), lambda: None)
+    reader.head_so_far = b""
+    brake.begin_gauging()
+    brake.set_pace((100, 50))
+    size = transport.room(b"x" * there)
+    brake.rest()
+
+    assert (taken, [pause_ns]) == (size, pauses)
