@@ -13,6 +13,8 @@ A comment above a fenced block says what the block is, if it is not simply a sni
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import re
 import shutil
@@ -112,12 +114,19 @@ def passed_tests(folder):
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory):
-    """What came out of the snippets that need no files beside them, run in one go."""
-    folder = tmp_path_factory.mktemp("snippets")
-    for number, (block, files) in enumerate(SNIPPETS.values()):
-        if not files and IS_TEST.search(block.text):
-            (folder / f"test_{number}.py").write_text(block.text)
-    return passed_tests(folder)
+    """What came out of the snippets that need no files beside them, run in one go, by one worker for all."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "snippets"
+    folder.mkdir(exist_ok=True)
+    result = folder / "result.json"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not result.exists():
+            for number, (block, files) in enumerate(SNIPPETS.values()):
+                if not files and IS_TEST.search(block.text):
+                    (folder / f"test_{number}.py").write_text(block.text)
+            result.write_text(json.dumps(passed_tests(folder)))
+    return json.loads(result.read_text())
 
 
 @pytest.mark.slow
