@@ -6,10 +6,11 @@ Facts
 - SO_RCVLOWAT (socket(7)) makes a TCP socket readable only once so many bytes have come; poll(2), select(2) and epoll(7)
   respect it. Unix sockets know it, but are readable all the same.
 - A FIN overrules that, and so does a receive buffer that is full: both report what is there, though it is too little.
+  So does a kernel that is short of memory (tcp_under_memory_pressure), which says nothing about what may still come.
 
 What we do. Who decides says how many bytes may be taken. None: reading is paused. More have to be seen before one may
 be taken (the `0` of a last chunk can become `05`): the socket keeps quiet until there are more, so nobody spins. If
-there can't be more, what was seen is all there is.
+there can't be more, as a FIN has come or the buffer has no room, what was seen is all there is.
 
 What it costs: a system call a read, another two where more has to be seen.
 
@@ -64,8 +65,8 @@ class GaugedReads:
             room = self._gauge(data) if data else 0
             if room != MORE or is_all:
                 break
-            if len(data) > seen and not probes.has_fin(sock):
-                self._wait_for_more_than(len(data))
+            if not probes.has_fin(sock) and (len(data) > seen or probes.has_room(sock)):
+                self._wait_for_more_than(len(data), is_false_alarm=len(data) <= seen)
                 raise BlockingIOError
             is_all = True  # look once more: a FIN may have come behind something that was not seen yet
         if data and not room:
@@ -73,8 +74,8 @@ class GaugedReads:
             raise BlockingIOError
         return sock.recv(len(data) if room == MORE else max(room, 1))
 
-    def _wait_for_more_than(self, size: int) -> None:
-        if self._transport.sock.family == socket.AF_UNIX:
+    def _wait_for_more_than(self, size: int, *, is_false_alarm: bool) -> None:
+        if is_false_alarm or self._transport.sock.family == socket.AF_UNIX:
             self._transport.pause_reading()
             self._loop.call_later(_GRAIN_NS, self._transport.resume_reading)
         else:

@@ -48,6 +48,7 @@ _TCPI_UNACKED = 24
 _MSG_ERRQUEUE: int = getattr(socket, "MSG_ERRQUEUE", 0)
 """Linux only, and only there is an error queue."""
 
+_SO_MEMINFO = 55
 _RDHUP: int = getattr(select, "POLLRDHUP", 0)
 """Linux only; elsewhere POLLHUP, which is reported whether it is asked for or not, says the same."""
 
@@ -99,6 +100,18 @@ def has_fin(sock: socket.socket) -> bool:
     poll = select.poll()
     poll.register(sock, _RDHUP)
     return bool(poll.poll(0))
+
+
+def has_room(sock: socket.socket) -> bool:
+    """Return whether most of the receive buffer is free, so that more can come; False where nobody can tell.
+
+    SO_MEMINFO (linux/sock_diag.h) begins with what the queue takes, overhead included, and how much it may take.
+    """
+    try:
+        taken, size = struct.unpack("II", sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 8))
+    except OSError:
+        return False
+    return bool(taken * 4 < size)
 
 
 def drop_errors(sock: socket.socket) -> None:

@@ -1,10 +1,12 @@
 """Receiving only what may be taken of what was looked at, under every poller."""
 
 import socket
+import time
 
 import pytest
 
 from pytest_epoll._eventloop.gauged_reads import MORE
+from pytest_epoll._eventloop.poller import IN
 
 
 @pytest.fixture
@@ -85,6 +87,22 @@ def test_a_reset_is_seen_while_more_is_waited_for(gauged):
     scene.settle()
 
     assert ["lost", "released"] == scene.owner.told
+
+
+def test_a_false_alarm_is_no_reason_to_take_what_was_seen(gauged):
+    """A kernel that is short of memory reports what is there, though it is too little; more may still come."""
+    scene = gauged(lambda data: len(data) if b"\n" in data else MORE)
+    scene.client.sendall(b"hel")
+    scene.settle()
+    scene.transport.on_ready(IN)
+
+    assert b"" == scene.owner.data
+    scene.client.sendall(b"lo\n")
+    deadline = time.monotonic() + 10
+    while not scene.owner.data and time.monotonic() < deadline:
+        scene.settle()
+
+    assert b"hello\n" == scene.owner.data
 
 
 def test_if_the_receive_buffer_is_full_what_was_seen_is_all_there_is(gauged):
