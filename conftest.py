@@ -23,7 +23,22 @@ SETTLE_SECONDS = 2.0
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="run the slow tests in every variant, too")
+    parser.addoption(
+        "--one-mode", action="store_true", help="of what runs in both trigger modes, run the level-triggered one"
+    )
     parser.addoption("--prove-times", type=int, default=20, help="how often each proof is repeated")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--one-mode"):
+        edge = {item for item in items if _params(item).get("trigger_mode") == "edge"}
+        config.hook.pytest_deselected(items=list(edge))
+        items[:] = [item for item in items if item not in edge]
+
+
+def _params(item: pytest.Item) -> dict[str, object]:
+    callspec = getattr(item, "callspec", None)
+    return {} if callspec is None else callspec.params
 
 
 @pytest.fixture
