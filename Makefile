@@ -21,7 +21,7 @@ test: $(STAMP)  ## the whole suite, with branch coverage of what its first part 
 	$(PY) -m pytest -n 3 --all $(addprefix --ignore=,$(COVERING))
 
 quick: $(STAMP)  ## the inner loop, in one trigger mode
-	$(PY) -m pytest -n 2 --dist worksteal -x -m "not slow" --one-mode --prove-times=2 tests/unit tests/contract tests/wire tests/architecture
+	$(PY) -m pytest -n 3 --dist worksteal -x -m "not slow" --one-mode --prove-times=2 tests/unit tests/contract tests/wire tests/architecture
 
 check: $(STAMP)  ## everything that reads the code without running the server
 	$(PY) -m ruff format --check .

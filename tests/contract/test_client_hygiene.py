@@ -46,6 +46,7 @@ def lines(server):
     return client_text.describe(server.facts())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CLIENTS)
 def test_who_reads_and_closes_is_not_mentioned(big, name):
     for path in ("/big", "/chunked", "/close", "/none", "/none"):
@@ -54,6 +55,7 @@ def test_who_reads_and_closes_is_not_mentioned(big, name):
     assert [] == lines(big)
 
 
+@pytest.mark.slow
 def test_who_posts_the_same_twice_and_is_answered_is_not_mentioned(server):
     server.post("/events").respond(201)
     with requests.Session() as session:
@@ -63,6 +65,7 @@ def test_who_posts_the_same_twice_and_is_answered_is_not_mentioned(server):
     assert [] == lines(server)
 
 
+@pytest.mark.slow
 def test_who_waits_to_be_asked_for_its_body_is_not_mentioned(server):
     server.put("/up").respond()
 
@@ -78,6 +81,7 @@ def test_who_waits_to_be_asked_for_its_body_is_not_mentioned(server):
     assert [] == lines(server)
 
 
+@pytest.mark.slow
 def test_a_pool_that_keeps_its_connection_is_not_mentioned(big):
     with urllib3.PoolManager() as pool:
         pool.request("GET", big.url + "/none")
@@ -85,6 +89,7 @@ def test_a_pool_that_keeps_its_connection_is_not_mentioned(big):
         assert [] == lines(big)
 
 
+@pytest.mark.slow
 def test_an_answer_that_a_fault_cuts_off_is_not_laid_at_the_clients_door(server):
     server.get("/x").respond(content=b"x" * 100, fault=faults.Reset(after=50))
     with pytest.raises(requests.RequestException), requests.Session() as session:
@@ -127,6 +132,7 @@ def leave_with_aiohttp(server):
     asyncio.run(main())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "leave", [leave_with_httpx, leave_with_requests, leave_with_urllib3, leave_with_http_client, leave_with_aiohttp]
 )
@@ -138,6 +144,7 @@ def test_who_closes_a_response_unread_is_named(big, leave):
     assert line.endswith(" bytes of the reply: closed before it was read?")
 
 
+@pytest.mark.slow
 def test_who_leaves_connections_open_is_named(big):
     with ExitStack() as stack:
         for _ in range(2):
@@ -149,6 +156,7 @@ def test_who_leaves_connections_open_is_named(big):
     assert [] == lines(big)
 
 
+@pytest.mark.slow
 def test_who_repeats_a_post_is_named(server):
     server.post("/orders").respond_with(faults.HangUp()).respond(201)
     with urllib3.PoolManager(retries=urllib3.Retry(2, allowed_methods=None)) as pool:
@@ -159,6 +167,7 @@ def test_who_repeats_a_post_is_named(server):
     ] == lines(server)
 
 
+@pytest.mark.slow
 def test_who_repeats_a_post_after_503_is_not_named(server):
     """It was told to come again."""
     server.post("/orders").respond(503, headers={"Retry-After": "0"}).respond(201)
@@ -168,6 +177,7 @@ def test_who_repeats_a_post_after_503_is_not_named(server):
     assert [] == lines(server)
 
 
+@pytest.mark.slow
 def test_who_does_not_wait_to_be_asked_is_named(server):
     server.put("/up").respond()
     with RawClient(server.address) as client:

@@ -624,6 +624,7 @@ def test_too_few_attempts_have_no_gap(server):
     assert "0 attempts, expected growing gaps" == failure(server.client.assert_gaps, "GET", "/b", growing=True)[0][0]
 
 
+@pytest.mark.slow
 def test_a_client_that_respects_retry_after_waits_that_long(server, retrying):
     server.get("/a").respond(503, headers={"Retry-After": "1"}).respond(text="a")
     retrying(server.url + "/a", **BACKOFF)

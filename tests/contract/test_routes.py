@@ -332,6 +332,7 @@ def test_a_route_is_used_from_the_moment_all_its_criteria_held(server):
         assert [] == server.findings()
 
 
+@pytest.mark.slow
 def test_phases_under_pytest(pytester):
     """The test wins over its fixtures, whoever was first; what stood before a test began counts as setup."""
     pytester.makepyfile(

@@ -97,6 +97,7 @@ def test_a_field_that_is_not_there_is_a_finding(server):
     assert "no reply had the field" in server.findings()[0].text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [
