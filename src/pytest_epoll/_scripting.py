@@ -15,8 +15,7 @@ from pytest_epoll._serving.scripts.step import Step
 from pytest_epoll._serving.views import Mark
 from pytest_epoll._serving.waits import runs_an_event_loop
 from pytest_epoll.errors import UsageError, UsageTypeError, WaitTimeout
-from pytest_epoll.faults.at_accept import AtAccept
-from pytest_epoll.steps import routes
+from pytest_epoll.faults._at_accept import AtAccept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -61,13 +60,19 @@ def attempts(self: EpollServer, *replies: GivenReply | AtAccept) -> Route:  # no
     return route
 
 
+def _routed() -> tuple[Step, ...]:
+    from pytest_epoll.steps import routes  # noqa: PLC0415 - few tests script anything
+
+    return (routes(),)
+
+
 def _scripts_of(replies: Sequence[GivenReply | AtAccept]) -> Iterator[Script | None]:
     location = caller()
     for number, reply in enumerate(replies, 1):
         if isinstance(reply, AtAccept):
             title = f"attempt {number} of {len(replies)}, {reply!r}"
             yield Script(
-                steps=(routes(),),
+                steps=_routed(),
                 faults=(reply.fault,),
                 connection=None,
                 is_optional=False,
@@ -156,7 +161,7 @@ def make_script(items: Iterable[object], connection: int | None, *, optional: bo
     if connection is not None:
         checked_whole("connection", connection, least=0)
     return Script(
-        steps=tuple(steps) or (routes(),),
+        steps=tuple(steps) or _routed(),
         faults=tuple(faults),  # type: ignore[arg-type]  # is_fault() has looked
         connection=connection,
         is_optional=checked_flag("optional", optional),

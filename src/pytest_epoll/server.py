@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from pytest_epoll import _listening, _scripting
 from pytest_epoll._assertions import check_count, check_order, checked_bounds
-from pytest_epoll._client_view import ClientView
 from pytest_epoll._core import clock, limits
 from pytest_epoll._core.checks import checked_flag, checked_number, checked_whole
 from pytest_epoll._core.location import caller
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
+    from pytest_epoll._client_view import ClientView
     from pytest_epoll._core.finding import Finding
     from pytest_epoll._core.timeline import Fact
     from pytest_epoll._serving.connection import Connection
@@ -343,6 +343,8 @@ class EpollServer:
     @property
     def client(self) -> ClientView:
         """What the clients did with their connections: reuse, pipelining, retries, gaps, answers left unread."""
+        from pytest_epoll._client_view import ClientView  # noqa: PLC0415 - few tests ask
+
         return ClientView(self._desk, self._received)
 
     def wait_for_requests(

@@ -122,11 +122,7 @@ class Brake:
 
     def wants_continue(self, record: RequestRecord, unless_at: tuple[object, ...]) -> bool:
         """Whether the client waits to be told to send its body, and none of the positions lies before it."""
-        if record.head is None or not record.head.expects_continue or record.body_started_ns is not None:
-            return False
-        if record.complete is None and self._has_more:
-            return False  # it came with its head: nobody waits
-        return not any(gauge.look(self._intake.reader, record, position).is_reached for position in unless_at)
+        return gauge.wants_continue(self._intake.reader, record, unless_at, has_more=self._has_more)
 
     def is_at_position(self, record: RequestRecord) -> bool:
         """Whether a request has been read up to the position."""

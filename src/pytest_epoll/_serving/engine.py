@@ -36,7 +36,6 @@ from pytest_epoll._eventloop.workers import Workers
 from pytest_epoll._serving.calls import Calls
 from pytest_epoll._serving.context import Context, Reading
 from pytest_epoll._serving.listeners import Listeners
-from pytest_epoll._serving.scripts.stage import Stage
 from pytest_epoll._serving.session import Session
 from pytest_epoll.errors import InternalError, UsageError
 
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
     from pytest_epoll._serving.journal import Journal
     from pytest_epoll._serving.router import Router
     from pytest_epoll._serving.scripts.book import ScriptBook
+    from pytest_epoll._serving.scripts.stage import Stage
 
 _running: weakref.WeakSet[Engine] = weakref.WeakSet()
 
@@ -262,6 +262,8 @@ class Engine:
                 session.begin_gauging()
             self._attach(transport, session)
         else:
+            from pytest_epoll._serving.scripts.stage import Stage  # noqa: PLC0415 - few tests script anything
+
             stage = self._sessions[record.index] = Stage(self._context, transport, run, self._sessions.pop)
             if self._attach(transport, stage):
                 stage.begin()

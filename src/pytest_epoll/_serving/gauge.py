@@ -89,6 +89,24 @@ def look(reader: RequestReader, record: RequestRecord, position: Any, data: byte
     return _look_in_chunks(record, walker, position, data)
 
 
+def wants_continue(
+    reader: RequestReader, record: RequestRecord, unless_at: tuple[object, ...], *, has_more: bool
+) -> bool:
+    """Whether the client waits to be told to send its body, and none of the positions lies before it.
+
+    Args:
+        reader: reads the request.
+        record: the request.
+        unless_at: positions behind which the body is not wanted.
+        has_more: something stands behind what was read: the body came with its head, and nobody waits.
+    """
+    if record.head is None or not record.head.expects_continue or record.body_started_ns is not None:
+        return False
+    if record.complete is None and has_more:
+        return False
+    return not any(look(reader, record, position).is_reached for position in unless_at)
+
+
 def _rest_of_head(reader: RequestReader, data: bytes) -> int:
     known = reader.head_so_far
     end = (known + data).find(b"\r\n\r\n", max(len(known) - 3, 0))

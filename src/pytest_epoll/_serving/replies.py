@@ -19,7 +19,7 @@ from pytest_epoll._serving.gate import Gate
 from pytest_epoll._wire import http1_writer
 from pytest_epoll._wire.http1_writer import Asker
 from pytest_epoll.errors import UsageError, UsageTypeError
-from pytest_epoll.faults import Fault
+from pytest_epoll.faults._fault import Fault
 
 if TYPE_CHECKING:
     from pytest_epoll._core.image import Image

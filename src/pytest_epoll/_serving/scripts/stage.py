@@ -377,13 +377,10 @@ class Stage:
     def wants_continue(self, unless_at: tuple[object, ...]) -> bool:
         """Whether the client still waits for `100 Continue`, and the body is wanted."""
         exchange = self.inbox.newest
-        head = None if exchange is None else exchange.record.head
-        if exchange is None or head is None or not head.expects_continue or exchange.record.body_started_ns is not None:
+        if exchange is None:
             return False
-        if exchange.record.complete is None and probes.unread_bytes(self.transport.fd):
-            return False  # the body came with its head: nobody waits
-        reader = self.inbox.intake.reader
-        return not any(gauge.look(reader, exchange.record, position).is_reached for position in unless_at)
+        has_more = probes.unread_bytes(self.transport.fd) > 0
+        return gauge.wants_continue(self.inbox.intake.reader, exchange.record, unless_at, has_more=has_more)
 
     def note_sent(self, views: list[memoryview]) -> None:
         """Note an interim response, which belongs to no answer's bytes."""
