@@ -345,9 +345,8 @@ def _traffic(docket: Docket) -> list[tuple[EpollServer, list[Fact]]]:
         new = facts or _since(docket.begun_ns, server._journal.cleared)  # noqa: SLF001 - as in `forget`
         if new:
             found.append((server, new))
-    if (
-        len(found) > _SEVERAL
-    ):  # a test of all of them, or one after the other, as Hypothesis has an example after another
+    # A test of all of them, or of one after the other, as Hypothesis has an example after another.
+    if len(found) > _SEVERAL:
         kept = {*docket.servers, *latest(server for server, _ in found)}
         found = [(server, facts) for server, facts in found if server in kept]
     return found

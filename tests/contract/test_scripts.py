@@ -278,6 +278,28 @@ def test_an_answer_says_close_if_it_is_told_to(server):
     assert server.connections[0].closed_by == "client"
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [
+        steps.send(b"HTTP/1.1 100 Continue\r\n\r\n"),
+        steps.call(lambda conn: conn.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")),
+    ],
+    ids=["send", "call"],
+)
+def test_a_100_that_is_sent_by_hand_counts_as_one(server, ask):
+    server.script(steps.read_head(), ask, steps.read_body(), steps.respond(200), steps.read_to_eof())
+    with RawClient(server.address) as client:
+        client.send(HEAD.replace(b"Host", b"Expect: 100-continue\r\nHost"))
+        assert client.recv() == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.send(b"hello")
+        client.recv()
+    request = server.last_request
+
+    assert request.head_received_at <= request.continued_at <= request.body_started_at
+    assert [1] == [event.connection + 1 for event in server.timeline if event.kind == "continue-sent"]
+    server.client.assert_honoured_expect()
+
+
 def test_a_surplus_answer_goes_out_like_the_first(server):
     server.script(steps.read_request(), steps.respond(200), steps.respond(201))
     with RawClient(server.address) as client:

@@ -9,6 +9,7 @@ import pytest
 
 import pytest_epoll
 from pytest_epoll import errors, faults, hookspecs, match
+from pytest_epoll._core.finding import KINDS
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = "\n".join(path.read_text() for path in sorted((ROOT / "docs" / "reference").glob("*.md")))
@@ -51,6 +52,12 @@ def test_every_pattern_has_a_place(name):
 @pytest.mark.parametrize("name", WHOLE_MODULES)
 def test_a_module_that_is_shown_whole_has_its_members(name):
     assert f"automodule:: pytest_epoll.{name}\n   :members:\n" in REFERENCE
+
+
+def test_every_kind_of_finding_has_a_row():
+    page = (ROOT / "docs" / "how-to" / "findings.md").read_text().partition("## Accept")[0]
+
+    assert list(KINDS) == re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)
 
 
 def test_every_fixture_and_option_is_explained():

@@ -8,6 +8,7 @@ import contextlib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fault_acts import sent, through
 from pytest_epoll import EpollServer, Response, faults
 from pytest_epoll._core.acts import Drain, Fired, NextRequest, ReadTo, Send, SendContinue, ShutdownWrite, Sleep
 from pytest_epoll._core.image import Image
@@ -77,17 +78,6 @@ def reply(pieces, *, streamed, closes):
 
 
 REPLIES = st.builds(reply, PIECES, streamed=st.booleans(), closes=st.booleans())
-
-
-def through(plan, acts):
-    stream = iter(acts)
-    for fault in plan:
-        stream = fault.through(stream)
-    return list(stream)
-
-
-def sent(acts):
-    return b"".join(act.image.joined() for act in acts if isinstance(act, Send))
 
 
 @given(REPLIES, NO_OPS)

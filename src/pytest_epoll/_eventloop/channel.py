@@ -208,10 +208,11 @@ class Channel:
         return False
 
     def _send_continue(self, act: acts.SendContinue) -> bool:
+        is_due = self._conversation.wants_continue(act.unless_at)
         if act.outcome is not None:
-            act.outcome.holds = self._conversation.wants_continue(act.unless_at)
-        if not act.is_withheld:
-            self._conversation.send_continue(act.unless_at)
+            act.outcome.holds = is_due
+        if is_due and not act.is_withheld:
+            self._conversation.send_continue()
         return True
 
     def _send(self, act: acts.Send) -> bool:

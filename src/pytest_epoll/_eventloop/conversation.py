@@ -46,8 +46,8 @@ class Conversation(Protocol):
         """Whether `100 Continue` is wanted, and none of these positions has been reached."""
         ...
 
-    def send_continue(self, unless_at: tuple[object, ...]) -> None:
-        """Send `100 Continue` if it is wanted, and none of these positions has been reached."""
+    def send_continue(self) -> None:
+        """Send `100 Continue`."""
 
     def note_sent(self, views: list[memoryview]) -> None:
         """Count bytes of an interim response; see `Sink`."""

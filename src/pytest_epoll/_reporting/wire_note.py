@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_epoll._core import timeline
 from pytest_epoll._core.showing import count, printable, shortened
+from pytest_epoll._reporting.client_story import gather
 from pytest_epoll._reporting.sent_bytes import first_line, is_interim
 from pytest_epoll._reporting.timeline_rows import GOODBYES, name_of
 
@@ -98,23 +99,26 @@ def _exchange(own: Sequence[Fact], exchange: int) -> str:
     by_kind: dict[str, Fact] = {fact[3]: fact for fact in facts}
     head = by_kind.get(timeline.HEAD)
     line = "(no complete head)" if head is None else shortened(first_line(head[5]).rpartition(" ")[0], _TEXT)
-    story = _story(own, facts, by_kind)
+    is_whole = any(one.exchange == exchange and one.is_whole for talk in gather(own) for one in talk.exchanges)
+    story = _story(own, facts, by_kind, is_whole=is_whole)
     return f"{line}: {story}" if story else ""
 
 
-def _story(own: Sequence[Fact], facts: Sequence[Fact], by_kind: dict[str, Fact]) -> str:
+def _story(own: Sequence[Fact], facts: Sequence[Fact], by_kind: dict[str, Fact], *, is_whole: bool) -> str:
     fired = ", ".join(dict.fromkeys(_fault(fact[5]) for fact in facts if fact[3] == timeline.FAULT))
     after = [fact for fact in own if fact[0] >= facts[0][0]]
     if fired:
-        return f"{_progress(facts, by_kind)}, {_end(after).removeprefix('; ') or 'then nothing more'} ({fired})"
-    return "; ".join(_troubles(after, facts, by_kind)) + (_end(after) if _is_odd(after, facts, by_kind) else "")
+        end = _end(after).removeprefix("; ") or "then nothing more"
+        return f"{_progress(facts, by_kind, is_whole=is_whole)}, {end} ({fired})"
+    troubles = list(_troubles(after, facts, by_kind, is_whole=is_whole))
+    return "; ".join(troubles) + (_end(after) if troubles else "")
 
 
 def _fault(detail: Any) -> str:
     return shortened(str(detail[3] if isinstance(detail, tuple) else detail), _TEXT)
 
 
-def _troubles(own: Sequence[Fact], facts: Sequence[Fact], by_kind: dict[str, Fact]) -> Iterator[str]:
+def _troubles(own: Sequence[Fact], facts: Sequence[Fact], by_kind: dict[str, Fact], *, is_whole: bool) -> Iterator[str]:
     """Yield what was out of the ordinary; how an answer stands if it is not whole."""
     error = by_kind.get(timeline.HANDLER_ERROR)
     if error is not None:
@@ -133,26 +137,11 @@ def _troubles(own: Sequence[Fact], facts: Sequence[Fact], by_kind: dict[str, Fac
         yield "the request has not come to its end"
     elif ended[5] is not None:
         yield f"the request broke off: {_reason(ended[5])}"
-    elif not _is_whole(facts, by_kind) or error is not None:
-        yield _progress(facts, by_kind)
+    elif not is_whole or error is not None:
+        yield _progress(facts, by_kind, is_whole=is_whole)
         waiting = next((fact for fact in reversed(own) if fact[3] in {*_WAITS, timeline.SENT}), None)
         if waiting is not None and waiting[3] in _WAITS:
             yield _standing(waiting)
-
-
-def _is_odd(own: Sequence[Fact], facts: Sequence[Fact], by_kind: dict[str, Fact]) -> bool:
-    """Whether the goodbye belongs to the story."""
-    return next(_troubles(own, facts, by_kind), None) is not None
-
-
-def _is_whole(facts: Sequence[Fact], by_kind: dict[str, Fact]) -> bool:
-    """Whether the whole answer was sent, as far as its size is known; of a stream the last chunk tells."""
-    due = _due(by_kind)
-    sent = _sent(facts)
-    if due:
-        return sent >= due
-    last = next((fact for fact in reversed(facts) if fact[3] == timeline.SENT), None)
-    return last is not None and last[5].endswith(b"0\r\n\r\n")
 
 
 def _due(by_kind: dict[str, Fact]) -> int:
@@ -163,9 +152,9 @@ def _sent(facts: Sequence[Fact]) -> int:
     return sum(fact[4] for fact in facts if fact[3] == timeline.SENT and not is_interim(fact[5]))
 
 
-def _progress(facts: Sequence[Fact], by_kind: dict[str, Fact]) -> str:
+def _progress(facts: Sequence[Fact], by_kind: dict[str, Fact], *, is_whole: bool) -> str:
     sent, due = _sent(facts), _due(by_kind)
-    if sent and _is_whole(facts, by_kind) and timeline.FAULT not in by_kind:
+    if sent and is_whole and timeline.FAULT not in by_kind:
         return f"answered {_status(facts)}"
     verb = "delivered" if timeline.DELIVERED in by_kind else "sent"
     if not sent:

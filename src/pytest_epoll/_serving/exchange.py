@@ -78,12 +78,16 @@ class Exchange:
 
     def note_interim(self, views: list[memoryview]) -> None:
         """Note an interim response, which belongs to no answer's bytes."""
+        record, at_ns = self.record, clock.now_ns()
         size = sum(map(len, views))
         data = bytes(views[0][:PREVIEW])
-        is_continue = data.startswith(http1_writer.CONTINUE)
-        kind, detail = (timeline.CONTINUE_SENT, None) if is_continue else (timeline.SENT, data)
-        self.record.interim += b"".join(views)
-        self._journal.note(clock.now_ns(), self.record, kind, size, detail)
+        kind, detail = (
+            (timeline.CONTINUE_SENT, None) if data.startswith(http1_writer.CONTINUE) else (timeline.SENT, data)
+        )
+        if kind == timeline.CONTINUE_SENT and record.continued_ns is None:
+            record.continued_ns = at_ns
+        record.interim += b"".join(views)
+        self._journal.note(at_ns, record, kind, size, detail)
 
     def expect(self, image: Image) -> None:
         """Note what is about to be sent."""

@@ -2,7 +2,8 @@
 
 A fault that acts while a request is read needs the bytes behind its position untaken: they must stay in the kernel's
 buffers and out of the record. So what is there is looked at first (MSG_PEEK, recv(2)), and only so much is received as
-this module says. It is used only while such a fault is registered: looking costs a system call a read.
+this module says. Routed connections use it only while a fault asks for it, as looking costs a system call a read;
+scripted ones always.
 
 Positions here count in the request's message. Three kinds:
 

@@ -388,11 +388,9 @@ class Session:
         """Read so many bytes at once, with a pause behind them."""
         self._brake.set_pace(pace)
 
-    def send_continue(self, unless_at: tuple[object, ...]) -> None:
-        """Send `100 Continue` if the client still waits for it, and the body is wanted."""
-        if self.wants_continue(unless_at):
-            self._queue[0].record.continued_ns = clock.now_ns()
-            self.transport.send([(memoryview(http1_writer.CONTINUE), self)])
+    def send_continue(self) -> None:
+        """Ask for the body of the current request."""
+        self.transport.send([(memoryview(http1_writer.CONTINUE), self)])
 
     def wants_continue(self, unless_at: tuple[object, ...]) -> bool:
         """Whether the client still waits for `100 Continue`, and the body is wanted."""

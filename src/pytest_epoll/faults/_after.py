@@ -78,13 +78,22 @@ def unmet_while_reading(position: object) -> str:
     return NEVER_REACHED
 
 
-def at_place(acts: Acts, after: Position, then: tuple[Act, ...]) -> Acts:
-    """Do something at a place of the reply, in place of all that follows."""
+def at_its_place(fault: AtOnePlace, acts: Acts, then: tuple[Act, ...]) -> Acts:
+    """Do something at the place of a fault, wherever that lies, in place of all that follows."""
+    if fault.after_reading is not None:
+        return while_reading(acts, fault.after_reading, then)
+    return at_place(acts, fault.after, then)
+
+
+def at_place(acts: Acts, after: Position, then: tuple[Act, ...], *, goes_on: bool = False) -> Acts:
+    """Do something at a place of the reply, in place of all that follows, or before it."""
     for act in mark(acts, iter((after,))):
         if isinstance(act, Here):
             yield from then
-            return
-        yield act
+            if not goes_on:
+                return
+        else:
+            yield act
 
 
 def while_reading(acts: Acts, position: Position, then: tuple[Act, ...]) -> Acts:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_epoll._core.acts import Fired, Sleep
 from pytest_epoll._core.content import checked_delay
-from pytest_epoll.faults._cut import Here, mark
+from pytest_epoll.faults._after import at_place
 from pytest_epoll.faults._fault import FaultValue
 from pytest_epoll.faults._positions import checked_position
 
@@ -49,9 +49,4 @@ class Delay(FaultValue):
 
     def through(self, acts: Acts) -> Acts:
         """Cut the reply and pause."""
-        for act in mark(acts, iter((self.after,))):
-            if isinstance(act, Here):
-                yield Fired(self)
-                yield Sleep(checked_delay("seconds", self.seconds))
-            else:
-                yield act
+        return at_place(acts, self.after, (Fired(self), Sleep(checked_delay("seconds", self.seconds))), goes_on=True)

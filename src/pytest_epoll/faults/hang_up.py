@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core.acts import Drain, Fired, ShutdownWrite
-from pytest_epoll.faults._after import AtOnePlace, at_place, check_places, while_reading
+from pytest_epoll.faults._after import AtOnePlace, at_its_place, check_places
 
 if TYPE_CHECKING:
     from pytest_epoll._core.acts import Acts
@@ -46,6 +46,4 @@ class HangUp(AtOnePlace):
     def through(self, acts: Acts) -> Acts:
         """Cut the reply or the reading, and part."""
         then = (Fired(self), ShutdownWrite(), Drain())
-        if self.after_reading is not None:
-            return while_reading(acts, self.after_reading, then)
-        return at_place(acts, self.after, then)
+        return at_its_place(self, acts, then)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_epoll._core.acts import Fired, SendRst, WaitDelivered
 from pytest_epoll._core.checks import checked_flag
-from pytest_epoll.faults._after import AtOnePlace, at_place, check_places, while_reading
+from pytest_epoll.faults._after import AtOnePlace, at_its_place, check_places
 
 if TYPE_CHECKING:
     from pytest_epoll._core.acts import Act, Acts
@@ -58,6 +58,4 @@ class Reset(AtOnePlace):
         then: tuple[Act, ...] = (Fired(self), SendRst(exact=self.exact))
         if not self.discard:
             then = (Fired(self), WaitDelivered(exact=self.exact), SendRst(exact=self.exact))
-        if self.after_reading is not None:
-            return while_reading(acts, self.after_reading, then)
-        return at_place(acts, self.after, then)
+        return at_its_place(self, acts, then)

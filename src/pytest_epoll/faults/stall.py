@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_epoll._core import acts as _acts
 from pytest_epoll._core.acts import Fired
-from pytest_epoll.faults._after import AtOnePlace, at_place, check_places, while_reading
+from pytest_epoll.faults._after import AtOnePlace, at_its_place, check_places
 
 if TYPE_CHECKING:
     from pytest_epoll._core.acts import Acts
@@ -45,6 +45,4 @@ class Stall(AtOnePlace):
     def through(self, acts: Acts) -> Acts:
         """Cut the reply or the reading, and stall."""
         then = (Fired(self), _acts.Stall())
-        if self.after_reading is not None:
-            return while_reading(acts, self.after_reading, then)
-        return at_place(acts, self.after, then)
+        return at_its_place(self, acts, then)

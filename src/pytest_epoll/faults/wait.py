@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_epoll._core.acts import Fired, HoldUntil
 from pytest_epoll._core.score import is_gate
 from pytest_epoll.errors import UsageTypeError
-from pytest_epoll.faults._cut import Here, mark
+from pytest_epoll.faults._after import at_place
 from pytest_epoll.faults._fault import FaultValue
 from pytest_epoll.faults._positions import checked_position
 
@@ -53,9 +53,4 @@ class Wait(FaultValue):
 
     def through(self, acts: Acts) -> Acts:
         """Cut the reply and hold."""
-        for act in mark(acts, iter((self.after,))):
-            if isinstance(act, Here):
-                yield Fired(self)
-                yield HoldUntil(self.gate)
-            else:
-                yield act
+        return at_place(acts, self.after, (Fired(self), HoldUntil(self.gate)), goes_on=True)

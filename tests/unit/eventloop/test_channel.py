@@ -128,7 +128,7 @@ class FakeConversation:
     def wants_continue(self, _unless_at):
         return self.wants
 
-    def send_continue(self, unless_at):
+    def send_continue(self):
         self.log.append("continue")
 
     def goodbye_noticed(self):

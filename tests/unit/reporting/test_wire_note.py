@@ -149,3 +149,23 @@ def test_a_real_reset_is_told_as_it_was():
         text = note(server.facts())
 
     assert text == "wire: c0.0 GET /big: 137 of 4137 bytes delivered, then RST (faults.Reset(after=137))"
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"stream": [b"a", b"b"]},
+        {"stream": [b"a", b"b"], "trailers": {"X-Sum": "1"}},
+        {"stream": [b"a", b"b"], "http_version": "1.0"},
+    ],
+    ids=["chunked", "trailers", "ended by FIN"],
+)
+def test_a_stream_that_was_sent_whole_is_nothing_to_tell(how):
+    with EpollServer() as server:
+        server.get("/").respond(**how)
+        with RawClient(server.address) as client:
+            client.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            client.read_to_end()
+        server.connections[0].wait_ended()
+
+        assert note(server.facts()) == ""

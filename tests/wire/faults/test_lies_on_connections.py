@@ -1,5 +1,7 @@
 """Faults that change bytes, given to a whole connection: each reply of it passes through them."""
 
+import re
+
 import pytest
 
 from pytest_epoll import faults, steps
@@ -72,4 +74,5 @@ def test_of_an_answer_in_a_script_as_of_any(server):
 def test_the_timeline_tells_how_much_was_due_of_what_they_made(server):
     read_three(server, faults.MalformedHead(line=b"x" * 50), content=b"hello")
 
+    assert 3 == len(re.findall(r"  95 bytes$", server.render(server.facts()), re.MULTILINE))
     assert "95 of" not in server.render(server.facts())

@@ -201,7 +201,7 @@ class Conn:
 
     def setblocking(self, flag: bool) -> None:  # noqa: FBT001 - a socket's has it so
         """`settimeout(None)`, or `settimeout(0)`."""
-        self._timeout = None if checked_flag("flag", bool(flag)) else 0.0
+        self._timeout = None if flag else 0.0
 
     # -- parting --
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_epoll._core import clock, timeline
 from pytest_epoll._eventloop.gauged_reads import MORE
 from pytest_epoll._serving import gauge
+from pytest_epoll._serving.exchange import PREVIEW
 from pytest_epoll._serving.intake import Intake
 
 if TYPE_CHECKING:
@@ -53,10 +54,6 @@ class UpTo:
 @dataclass(frozen=True, slots=True)
 class ToEof:
     """All that comes until the client sends FIN."""
-
-
-PREVIEW = 256
-"""Bytes that a fact about raw bytes shows."""
 
 
 class Inbox:

@@ -56,7 +56,9 @@ class Outlet:
         """Note bytes that the kernel has accepted."""
         self._keep(views)
         if self.exchange is not None:
-            self.exchange.note_sent(views)
+            is_continue = b"".join(views) == http1_writer.CONTINUE  # sent by hand it is what it is
+            note = self.exchange.note_interim if is_continue else self.exchange.note_sent
+            note(views)
             return
         size, begin = sum(map(len, views)), bytes(views[0][:PREVIEW])
         where = self._connection, timeline.NO_EXCHANGE
@@ -367,12 +369,9 @@ class Stage:
         self._pace = pace
         self._rested_ns = 0
 
-    def send_continue(self, unless_at: tuple[object, ...]) -> None:
-        """Send `100 Continue` if the client still waits for it, and the body is wanted."""
-        exchange = self.inbox.newest
-        if exchange is not None and self.wants_continue(unless_at):
-            exchange.record.continued_ns = clock.now_ns()
-            self.transport.send([(memoryview(http1_writer.CONTINUE), self)])
+    def send_continue(self) -> None:
+        """Ask for the body of the newest request."""
+        self.transport.send([(memoryview(http1_writer.CONTINUE), self)])
 
     def wants_continue(self, unless_at: tuple[object, ...]) -> bool:
         """Whether the client still waits for `100 Continue`, and the body is wanted."""
