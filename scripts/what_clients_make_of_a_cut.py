@@ -109,9 +109,9 @@ TEXT = """\
 # What five clients make of a truncated answer
 
 The same answer in three framings, cut off after each of its bytes: by an orderly FIN, by RST, and by silence. Its
-status is 200, its body has {size} bytes; for silence the read timeout is {timeout} s, and each connection is fresh. The
-table says how many of these cuts a client took for a complete answer, **with less content than there was** or with all of it.
-Below it stands what it made of each byte.
+status is 200, its body has {size} bytes; for silence the read timeout is {timeout} s, and each connection is fresh.
+The table says how many of these cuts a client took for a complete answer, **with less content than there was** or
+with all of it. Below it stands what it made of each byte.
 
 Made by `scripts/what_clients_make_of_a_cut.py` with [`sweeps.cuts()`](sweeps.md), from one real call for each byte and
 way to end, with
