@@ -162,7 +162,9 @@ def test_sigint_in_a_wait_is_a_keyboard_interrupt_and_the_server_can_still_be_st
         assert "interrupted\n" == process.stdout.readline()
         is_answered.set()
         interrupting.result(timeout=10)
-        out, err = process.communicate(timeout=60)
+        # Not communicate(): it would not see what readline() has read ahead.
+        out, err = process.stdout.read(), process.stderr.read()
+        process.wait(timeout=60)
         watchdog.cancel()
 
     assert (0, "stopped 2\n", "") == (process.returncode, out, err)
