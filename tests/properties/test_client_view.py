@@ -24,6 +24,8 @@ MESSAGES = {
     "malformed": b"GET /plain HTTP/1.1\r\nHost : t\r\n\r\n",
     "half": b"POST /plain HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\n\r\na",
 }
+IDEMPOTENT = {"GET", "DELETE"}
+"""What is sent; what follows half a body loses its first letter to it, and an "ET" or an "OST" promises nothing."""
 steps = st.tuples(st.integers(0, 3), st.sampled_from([*MESSAGES, "read", "half-close", "close", "reset it"]))
 
 
@@ -75,7 +77,7 @@ def test_what_is_said_of_clients_is_what_is_on_record(server, script):
         client.assert_connections(len(connections))
         assert len(requests) >= client.pipeline_depth >= (1 if requests else 0)
         assert set(client.abandoned) <= set(requests)
-        assert set(client.hidden_retries) <= {one for one in requests if one.method in {"POST", None}}
+        assert set(client.hidden_retries) <= {one for one in requests if one.method not in IDEMPOTENT}
         assert all(gap >= 0 for gap in client.gaps())
         assert (1 < len(requests) and not all(one.exchange_index for one in requests[1:])) == fails(
             client.assert_reused, requests

@@ -32,10 +32,17 @@ xfail_strict = true
 """
 
 
+def look_as_everywhere(monkeypatch):
+    """On a CI machine pytest cuts no line of its summary, and Hypothesis prints more: let runs not know of it."""
+    for name in ("CI", "BUILD_NUMBER"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
-def run(pytester):
+def run(pytester, monkeypatch):
     """A function that runs pytest on the source of a test module, with lines for its ini file and a conftest."""
     pytester.makepyfile(peer=PEER)
+    look_as_everywhere(monkeypatch)
 
     def run(source, *arguments, ini="", conftest="", subprocess=False):
         pytester.makeini(INI + ini)
@@ -48,9 +55,10 @@ def run(pytester):
 
 
 @pytest.fixture
-def run_beside(pytester):
+def run_beside(pytester, monkeypatch):
     """A function that runs pytest in a process of its own, with our plugin and those that it is given, no others."""
     pytester.makepyfile(peer=PEER)
+    look_as_everywhere(monkeypatch)
 
     def run_beside(plugins, source, *arguments, ini="", conftest="", environment=(), timeout=60):
         for plugin in plugins:
