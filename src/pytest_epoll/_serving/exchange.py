@@ -8,36 +8,29 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_epoll._core import clock, limits, timeline
 from pytest_epoll._core.acts import (
-    Drain,
     Fired,
     HoldUntil,
-    NextRequest,
     Note,
     Pending,
     ReadTo,
     Send,
     SendContinue,
-    SendRst,
-    ShutdownWrite,
     Sleep,
-    WaitDelivered,
     with_branches,
 )
-from pytest_epoll._core.content import checked_delay
-from pytest_epoll._core.image import Image
 from pytest_epoll._core.response import Response
-from pytest_epoll._core.score import is_fault, is_gate
 from pytest_epoll._serving.async_home import find_home
 from pytest_epoll._serving.calls import NOTHING_YET, THE_END
 from pytest_epoll._serving.hooks import tell_of_fault
 from pytest_epoll._serving.mishaps import describe
-from pytest_epoll._serving.replies import as_response, asker_of, check_places, encode, form_of
-from pytest_epoll._wire import http1_writer
+from pytest_epoll._serving.replies import as_response, asker_of, check_places
+from pytest_epoll._wire import http1_reply, http1_writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from pytest_epoll._core.acts import Act, Acts
+    from pytest_epoll._core.image import Image
     from pytest_epoll._core.messages import RequestRecord
     from pytest_epoll._serving.calls import Feed
     from pytest_epoll._serving.context import Context
@@ -216,66 +209,33 @@ class Performance:
     # -- responses --
 
     def _responding(self, response: Response, before: Acts) -> Acts:
-        for interim in response.informational:
-            yield Send(http1_writer.interim(interim))
+        yield from http1_reply.interims(response)
         yield from before
-        form = None if response.score is None else form_of(response, self._asker)
-        if form is not None and form.has_content:
+        form = http1_reply.streamed(response, self._asker)
+        if form is not None:
             yield from self._streaming(response, form)
             return
-        image, closes = encode(response, self._asker)
+        image, closes = http1_reply.encode(response, self._asker)
         self._exchange.begin_answer(response.status, image, None if self._reply.is_whole else image.size)
         yield Send(image)
-        yield from _ending(closes=closes and self._asker.is_told)
+        yield from http1_reply.ending(closes=closes and self._asker.is_told)
 
     def _streaming(self, response: Response, form: Encoding) -> Acts:
         score = response.score
         assert score is not None
-        head = Image(form.head, rest=_known_rest(response, form))
+        head = http1_reply.opening(response, form)
         self._exchange.begin_answer(response.status, head, None)
         yield Send(head)
+        closes = form.closes and self._asker.is_told
         if score.items is not None:
-            yield from self._playing(iter(score.items), response, form)
+            yield from http1_reply.played(iter(score.items), response, form, self._noting, closes=closes)
             return
         reply = self._reply
         feed = self._calls.feed(reply.what, self._exchange.record, score, reply.home or find_home())
         try:
-            yield from self._playing(_taking(feed), response, form)
+            yield from http1_reply.played(_taking(feed), response, form, self._noting, closes=closes)
         finally:
             feed.cancel()
-
-    def _playing(self, items: Iterator[object], response: Response, form: Encoding) -> Acts:
-        """Perform a score item by item; what a fault in it acts on is all that follows."""
-        for item in items:
-            if isinstance(item, Pending):
-                yield item
-            elif isinstance(item, bytes):
-                if item:  # an empty chunk would be the last one
-                    is_event = response.score is not None and response.score.is_events
-                    yield Send(http1_writer.piece(form, item, is_event=is_event))
-            elif is_gate(item):
-                yield HoldUntil(item)  # type: ignore[arg-type]  # is_gate() has looked
-            elif is_fault(item):
-                yield from self._noting(item, self._playing(items, response, form))
-                return
-            elif isinstance(item, BaseException):
-                yield from _breaking_off(form)
-                return
-            else:
-                yield Sleep(checked_delay("pause", item))
-        if form.is_chunked:
-            yield Send(http1_writer.last_piece(response))
-        yield from _ending(closes=form.closes and self._asker.is_told)
-
-
-def _known_rest(response: Response, form: Encoding) -> tuple[Image, ...] | None:
-    """Return the images that follow the head, if they are known: of a list, which no fault in it changes."""
-    score = response.score
-    if score is None or score.items is None or any(is_fault(item) for item in score.items):
-        return None
-    pieces = [item for item in score.items if isinstance(item, bytes) and item]
-    images = [http1_writer.piece(form, item, is_event=score.is_events) for item in pieces]
-    return (*images, http1_writer.last_piece(response)) if form.is_chunked else tuple(images)
 
 
 def _taking(feed: Feed) -> Iterator[object]:
@@ -296,24 +256,6 @@ def _after(delay_ns: int, acts: Acts) -> Acts:
     if delay_ns:
         yield Sleep(delay_ns)
     yield from acts
-
-
-def _ending(*, closes: bool) -> Acts:
-    if closes:
-        yield ShutdownWrite()
-        yield Drain()
-    else:
-        yield NextRequest()
-
-
-def _breaking_off(form: Encoding) -> Acts:
-    """End a reply whose source has failed so that it shows: by FIN, or by RST where FIN would complete it."""
-    if form.ends_itself:
-        yield ShutdownWrite()
-        yield Drain()
-    else:
-        yield WaitDelivered(exact=False)
-        yield SendRst(exact=False)
 
 
 def noting(

@@ -16,7 +16,7 @@ from pytest_epoll._core.response import Response
 from pytest_epoll._core.score import is_fault
 from pytest_epoll._serving.async_home import find_home
 from pytest_epoll._serving.gate import Gate
-from pytest_epoll._wire import http1_writer
+from pytest_epoll._wire.http1_reply import encode
 from pytest_epoll._wire.http1_writer import Asker
 from pytest_epoll.errors import UsageError, UsageTypeError
 from pytest_epoll.faults._fault import Fault
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pytest_epoll._core.request_head import Head
     from pytest_epoll._serving.async_home import AsyncHome
     from pytest_epoll._serving.request import Request
-    from pytest_epoll._wire.http1_writer import Encoding
 
 Handler: TypeAlias = "Callable[[Request], Any]"
 GivenReply: TypeAlias = "int | Response | Fault | Handler"
@@ -144,19 +143,6 @@ def check_places(response: Response, faults: Iterable[object]) -> None:
 def acts_on_reading(fault: object) -> bool:
     """Whether a fault acts while the request is read, and not on the reply alone."""
     return bool(getattr(fault, "acts_on_reading", False))
-
-
-def encode(response: Response, asker: Asker) -> tuple[Image, bool]:
-    """Return a response whose body is known as bytes, and whether the connection ends with it."""
-    if response.raw is not None:
-        return http1_writer.raw(response), False
-    form = http1_writer.encoding(response, asker)
-    return http1_writer.whole(response, form), form.closes
-
-
-def form_of(response: Response, asker: Asker) -> Encoding:
-    """Return how a streamed response is written."""
-    return http1_writer.encoding(response, asker)
 
 
 _FRAMED_DIFFERENTLY = {"HEAD": "HEAD", "CONNECT": "CONNECT"}

@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_epoll._core import acts
-from pytest_epoll._core.content import checked_delay
-from pytest_epoll._core.image import Image
 from pytest_epoll._core.response import Response
-from pytest_epoll._core.score import is_fault, is_gate
-from pytest_epoll._wire import http1_writer
+from pytest_epoll._core.score import is_fault
+from pytest_epoll._wire import http1_reply, http1_writer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pytest_epoll._core.acts import Acts
-    from pytest_epoll._wire.http1_writer import Encoding
+    from pytest_epoll._core.image import Image
 
 _ASKER: Final = http1_writer.Asker("GET", "1.1", keep_alive=True)
 
@@ -54,32 +50,22 @@ def sent_bytes(response: Response) -> bytes:
 
 def answer(response: Response) -> Acts:
     """Yield what a server does with a response to a plain GET."""
-    for interim in response.informational:
-        yield acts.Send(http1_writer.interim(interim))
+    yield from http1_reply.interims(response)
     if response.delay_ns:
         yield acts.Sleep(response.delay_ns)
-    if response.raw is not None:
-        yield acts.Send(http1_writer.raw(response))
-        yield acts.NextRequest()
+    form = http1_reply.streamed(response, _ASKER)
+    if form is None or response.score is None:
+        image, closes = http1_reply.encode(response, _ASKER)
+        yield acts.Send(image)
+        yield from http1_reply.ending(closes=closes)
         return
-    form = http1_writer.encoding(response, _ASKER)
-    if response.score is None or not form.has_content:
-        yield acts.Send(http1_writer.whole(response, form))
-        yield from _ending(form)
-        return
+    yield acts.Send(http1_reply.opening(response, form))
     items = response.score.items
-    pieces = [] if items is None else [item for item in items if isinstance(item, bytes) and item]
-    is_events = response.score.is_events
-    rest = [http1_writer.piece(form, piece, is_event=is_events) for piece in pieces]
-    if form.is_chunked:
-        rest.append(http1_writer.last_piece(response))
-    is_known = items is not None and not any(map(is_fault, items))
-    yield acts.Send(Image(form.head, rest=tuple(rest) if is_known else None))
     if items is None:
         yield acts.Note("live")
-        yield from _ending(form)
-        return
-    yield from _played(iter(items), response, form)
+        yield from http1_reply.ending(closes=form.closes)
+    else:
+        yield from http1_reply.played(iter(items), response, form, _through, closes=form.closes)
 
 
 def bare(status: int) -> Image:
@@ -88,27 +74,6 @@ def bare(status: int) -> Image:
     return http1_writer.whole(response, http1_writer.encoding(response, _ASKER))
 
 
-def _played(items: Iterator[object], response: Response, form: Encoding) -> Acts:
-    assert response.score is not None
-    for item in items:
-        if isinstance(item, bytes):
-            if item:
-                yield acts.Send(http1_writer.piece(form, item, is_event=response.score.is_events))
-        elif is_fault(item):
-            yield from item.through(_played(items, response, form))  # type: ignore[attr-defined]  # is_fault() looked
-            return
-        elif is_gate(item):
-            yield acts.HoldUntil(item)  # type: ignore[arg-type]  # is_gate() has looked
-        else:
-            yield acts.Sleep(checked_delay("pause", item))
-    if form.is_chunked:
-        yield acts.Send(http1_writer.last_piece(response))
-    yield from _ending(form)
-
-
-def _ending(form: Encoding) -> Acts:
-    if form.closes:
-        yield acts.ShutdownWrite()
-        yield acts.Drain()
-    else:
-        yield acts.NextRequest()
+def _through(fault: Any, stream: Acts) -> Acts:
+    changed: Acts = fault.through(stream)
+    return changed

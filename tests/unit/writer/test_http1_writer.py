@@ -2,8 +2,8 @@ import pytest
 
 from pytest_epoll import Response
 from pytest_epoll._core.image import Part
-from pytest_epoll._serving.replies import encode
 from pytest_epoll._wire import http1_writer
+from pytest_epoll._wire.http1_reply import encode
 from pytest_epoll._wire.http1_writer import Asker
 
 GET = Asker("GET", "1.1", keep_alive=True)
