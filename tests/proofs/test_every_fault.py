@@ -29,7 +29,7 @@ ON_THE_REPLY = {
     faults.CloseIdle(0.001): (HUNDRED, "fin"),
     faults.CloseIdle(0.001, how="rst"): (HUNDRED, "rst"),
     faults.HalfClose(after=faults.content(7)): (HUNDRED[:47], "fin"),
-    faults.Garbage(size=9, seed=1): (bytes.fromhex("91d9c442800d0a0d0a"), "fin"),
+    faults.Garbage(size=9, seed=1): (bytes.fromhex("ebaf5ccd6f0d0a0d0a"), "fin"),
 }
 """What the client reads, and how its stream ends."""
 

