@@ -39,6 +39,9 @@ FEED_DEPTH = 16
 SPILL_SIZE = 1024 * 1024
 """Bytes of a request beyond which they are kept in a file."""
 
+PREVIEW = 256
+"""Bytes of a segment that its fact keeps: enough for a line of the timeline; the rest is in the record's window."""
+
 WINDOW = 256 * 1024
 """Bytes that a connection keeps of the beginning and of the end of each direction."""
 

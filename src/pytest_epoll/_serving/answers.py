@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_epoll._core.acts import ReadTo, SendContinue
 from pytest_epoll._serving import chooser
-from pytest_epoll._serving.exchange import Performance
+from pytest_epoll._serving.performance import Performance
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,10 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_epoll._core import clock, timeline
+from pytest_epoll._core import clock, limits, timeline
 from pytest_epoll._eventloop.gauged_reads import MORE
 from pytest_epoll._serving import gauge
-from pytest_epoll._serving.exchange import PREVIEW
 from pytest_epoll._serving.intake import Intake
 
 if TYPE_CHECKING:
@@ -213,7 +212,7 @@ class Inbox:
             data = data[size:]
         if data:
             where = self._transport.record.index, timeline.NO_EXCHANGE
-            self._context.journal.facts.append((at_ns, *where, timeline.RECEIVED, len(data), data[:PREVIEW]))
+            self._context.journal.facts.append((at_ns, *where, timeline.RECEIVED, len(data), data[: limits.PREVIEW]))
 
     def discard(self, data: bytes) -> None:
         """Take bytes that nobody wants any more."""

@@ -15,7 +15,8 @@ from pytest_epoll._core.showing import count
 from pytest_epoll._serving import chooser
 from pytest_epoll._serving.answers import answer_to
 from pytest_epoll._serving.async_home import find_home
-from pytest_epoll._serving.exchange import Exchange, Performance
+from pytest_epoll._serving.exchange import Exchange
+from pytest_epoll._serving.performance import Performance
 from pytest_epoll._serving.scripts.calling import carry_out
 from pytest_epoll._serving.scripts.conn import Conn
 from pytest_epoll._serving.scripts.inbox import NextHead

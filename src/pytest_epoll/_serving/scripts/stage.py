@@ -9,11 +9,10 @@ Loop thread only.
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from pytest_epoll._core import clock, timeline
+from pytest_epoll._core import clock, limits, timeline
 from pytest_epoll._core.acts import Drain, Send, ShutdownWrite
 from pytest_epoll._core.image import Image
 from pytest_epoll._core.messages import RequestRecord, Transcript
@@ -22,8 +21,7 @@ from pytest_epoll._eventloop.channel import Channel
 from pytest_epoll._eventloop.gauged_reads import MORE
 from pytest_epoll._eventloop.poller import IN
 from pytest_epoll._serving import gauge
-from pytest_epoll._serving.exchange import PREVIEW, noting
-from pytest_epoll._serving.hooks import tell_of_fault
+from pytest_epoll._serving.fault_notes import changed_by
 from pytest_epoll._serving.replies import acts_on_reading
 from pytest_epoll._serving.scripts import handover as handing
 from pytest_epoll._serving.scripts.handover import Handover
@@ -60,7 +58,7 @@ class Outlet:
             note = self.exchange.note_interim if is_continue else self.exchange.note_sent
             note(views)
             return
-        size, begin = sum(map(len, views)), bytes(views[0][:PREVIEW])
+        size, begin = sum(map(len, views)), bytes(views[0][: limits.PREVIEW])
         where = self._connection, timeline.NO_EXCHANGE
         self._context.journal.facts.append((clock.now_ns(), *where, timeline.SENT, size, begin))
 
@@ -112,12 +110,7 @@ class Stage:
             stream = chain((Send(Image(b"")),), stream)
         whole = RequestRecord(self.record.index, timeline.NO_EXCHANGE, self.record.opened_ns)  # they are no request's
         for place, fault in enumerate(faults):
-            key = (self._run.script.index, 0, place)
-            acting = self._context.router.chance.draw(fault, key)
-            if acting is not None:
-                then = partial(tell_of_fault, self._context, whole, acting)
-                identity = (*key, repr(fault))
-                stream = noting(acting.through(stream), acting, identity, then, is_armed=acting is fault)
+            stream = changed_by(fault, stream, (self._run.script.index, 0, place), self._context, whole)
         if faults:
             stream = self._measured(stream)
         self._channel.perform(stream, timeline.NO_EXCHANGE)
