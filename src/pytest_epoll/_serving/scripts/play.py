@@ -6,6 +6,7 @@ Loop thread only.
 from __future__ import annotations
 
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core import acts, clock, timeline
@@ -16,6 +17,7 @@ from pytest_epoll._serving import chooser
 from pytest_epoll._serving.answers import answer_to
 from pytest_epoll._serving.async_home import find_home
 from pytest_epoll._serving.exchange import Exchange
+from pytest_epoll._serving.fault_notes import changed_by
 from pytest_epoll._serving.performance import Performance
 from pytest_epoll._serving.scripts.calling import carry_out
 from pytest_epoll._serving.scripts.conn import Conn
@@ -54,7 +56,29 @@ class Play:
         self._step_number = 0
 
     def acts(self) -> Acts:
-        """Yield what the script does; where it ends, an orderly goodbye."""
+        """Return what the script does, the faults that act on the whole connection applied from left to right."""
+        script, opened_ns = self.run.script, self.run.record.opened_ns
+        stream = self._performed()
+        if any(0 in getattr(fault, "positions", tuple)() for fault in script.faults):
+            # Byte 0 of a connection is there at once, not when something is sent.
+            stream = chain((acts.Send(Image(b"")),), stream)
+        whole = RequestRecord(self.run.record.index, timeline.NO_EXCHANGE, opened_ns)  # they are no request's
+        for place, fault in enumerate(script.faults):
+            stream = changed_by(fault, stream, (script.index, 0, place), self._context, whole)
+        return self._measured(stream) if script.faults else stream
+
+    def _measured(self, stream: Acts) -> Acts:
+        """Have what is counted as head and as body of each answer measured by what faults have made of it."""
+        measured: Exchange | None = None
+        for act in stream:
+            if isinstance(act, acts.Send) and not act.image.is_interim and self.stage.sink.exchange is not measured:
+                measured = self.stage.sink.exchange
+                if measured is not None and measured.has_begun:
+                    measured.change_answer(act.image.whole)
+            yield act
+
+    def _performed(self) -> Acts:
+        """Yield what the steps do; where they end, an orderly goodbye."""
         run = self.run
         try:
             for where, step in self._steps:

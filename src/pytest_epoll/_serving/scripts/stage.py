@@ -9,70 +9,31 @@ Loop thread only.
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING
 
-from pytest_epoll._core import clock, limits, timeline
-from pytest_epoll._core.acts import Drain, Send, ShutdownWrite
-from pytest_epoll._core.image import Image
-from pytest_epoll._core.messages import RequestRecord, Transcript
+from pytest_epoll._core import clock, timeline
+from pytest_epoll._core.acts import Drain, ShutdownWrite
+from pytest_epoll._core.messages import Transcript
 from pytest_epoll._eventloop import probes, receive_queue
 from pytest_epoll._eventloop.channel import Channel
 from pytest_epoll._eventloop.gauged_reads import MORE
 from pytest_epoll._eventloop.poller import IN
 from pytest_epoll._serving import gauge
-from pytest_epoll._serving.fault_notes import changed_by
 from pytest_epoll._serving.replies import acts_on_reading
-from pytest_epoll._serving.scripts import handover as handing
-from pytest_epoll._serving.scripts.handover import Handover
+from pytest_epoll._serving.scripts.handover import STOPPED, Handover
 from pytest_epoll._serving.scripts.inbox import Inbox
+from pytest_epoll._serving.scripts.outlet import Outlet
 from pytest_epoll._serving.scripts.play import Play
 from pytest_epoll._wire import http1_writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_epoll._core.acts import Act, Acts
+    from pytest_epoll._core.acts import Act
     from pytest_epoll._eventloop.transport import Transport
     from pytest_epoll._serving.context import Context
     from pytest_epoll._serving.exchange import Exchange
     from pytest_epoll._serving.scripts.book import Run
-
-
-class Outlet:
-    """Counts what is sent: all of it in the transcript, and for the request that it answers."""
-
-    __slots__ = ("_connection", "_context", "_transcript", "exchange")
-
-    def __init__(self, context: Context, connection: int, transcript: Transcript) -> None:
-        self._context = context
-        self._connection = connection
-        self._transcript = transcript
-        self.exchange: Exchange | None = None  # the one that is answered
-
-    def note_sent(self, views: list[memoryview]) -> None:
-        """Note bytes that the kernel has accepted."""
-        self._keep(views)
-        if self.exchange is not None:
-            is_continue = b"".join(views) == http1_writer.CONTINUE  # sent by hand it is what it is
-            note = self.exchange.note_interim if is_continue else self.exchange.note_sent
-            note(views)
-            return
-        size, begin = sum(map(len, views)), bytes(views[0][: limits.PREVIEW])
-        where = self._connection, timeline.NO_EXCHANGE
-        self._context.journal.facts.append((clock.now_ns(), *where, timeline.SENT, size, begin))
-
-    def note_interim(self, views: list[memoryview]) -> None:
-        """Note an interim response."""
-        if self.exchange is None:
-            self.note_sent(views)
-            return
-        self._keep(views)
-        self.exchange.note_interim(views)
-
-    def _keep(self, views: list[memoryview]) -> None:
-        for view in views:
-            self._transcript.sent.add(view)
 
 
 class Stage:
@@ -103,27 +64,7 @@ class Stage:
         """Begin the script; the transport is attached."""
         self.transport.pause_reading()
         self.transport.gauge_reads(self._room)
-        stream = self._play.acts()
-        faults = self._run.script.faults
-        if any(0 in getattr(fault, "positions", tuple)() for fault in faults):
-            # Byte 0 of a connection is there at once, not when something is sent.
-            stream = chain((Send(Image(b"")),), stream)
-        whole = RequestRecord(self.record.index, timeline.NO_EXCHANGE, self.record.opened_ns)  # they are no request's
-        for place, fault in enumerate(faults):
-            stream = changed_by(fault, stream, (self._run.script.index, 0, place), self._context, whole)
-        if faults:
-            stream = self._measured(stream)
-        self._channel.perform(stream, timeline.NO_EXCHANGE)
-
-    def _measured(self, stream: Acts) -> Acts:
-        """Have what is counted as head and as body of each answer measured by what faults have made of it."""
-        measured: Exchange | None = None
-        for act in stream:
-            if isinstance(act, Send) and not act.image.is_interim and self.sink.exchange is not measured:
-                measured = self.sink.exchange
-                if measured is not None and measured.has_begun:
-                    measured.change_answer(act.image.whole)
-            yield act
+        self._channel.perform(self._play.acts(), timeline.NO_EXCHANGE)
 
     # -- what the transport reports --
 
@@ -237,13 +178,9 @@ class Stage:
     def begin_gauging(self) -> None:
         """Look before reading: it always does."""
 
-    def can_part(self, how: str) -> bool:
-        """Whether that goodbye of ours has not been said yet."""
-        return self.transport.is_open and (how == "rst" or not self.transport.has_shut_down)
-
     def part(self, how: str) -> None:
         """Say goodbye now, whatever the script is at: "fin" and drain, or "rst"."""
-        if not self.can_part(how):
+        if not self.transport.can_part(how):
             return
         self._cut("the test closed the connection")
         if how == "rst":
@@ -256,7 +193,7 @@ class Stage:
         """The server stops: end the connection at once."""
         self.inbox.end("the server stopped")
         if self.handover is not None:
-            self.handover.end(handing.STOPPED)
+            self.handover.end(STOPPED)
         self._is_reading = False
         self._is_draining = True  # whatever is there may be read
         self._channel.abort()
