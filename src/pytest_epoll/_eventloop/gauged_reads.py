@@ -23,6 +23,7 @@ import socket
 from typing import TYPE_CHECKING, Final
 
 from pytest_epoll._eventloop import probes
+from pytest_epoll._eventloop.sockets import is_unix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +76,7 @@ class GaugedReads:
         return sock.recv(len(data) if room == MORE else max(room, 1))
 
     def _wait_for_more_than(self, size: int, *, is_false_alarm: bool) -> None:
-        if is_false_alarm or self._transport.sock.family == socket.AF_UNIX:
+        if is_false_alarm or is_unix(self._transport.sock):
             self._transport.pause_reading()
             self._loop.call_later(_GRAIN_NS, self._transport.resume_reading)
         else:

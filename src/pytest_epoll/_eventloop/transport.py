@@ -348,6 +348,10 @@ class Transport:
 
     # -- parting --
 
+    def can_part(self, how: str) -> bool:
+        """Whether that goodbye of ours, "fin" or "rst", has not been said yet."""
+        return self.is_open and (how == "rst" or not self.has_shut_down)
+
     def shut_down(self, *, goodbye: bool) -> None:
         """Send FIN, and go on reading."""
         if self.has_shut_down or not self.is_open:

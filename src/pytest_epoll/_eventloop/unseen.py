@@ -15,11 +15,11 @@ Loop thread only.
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_epoll._core import timeline
 from pytest_epoll._eventloop import probes
+from pytest_epoll._eventloop.sockets import is_unix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ def fin_behind_closed_window(transport: Transport, probe: PeerProbe, note: Notin
     """Return a question for each barrier: whether there is nothing more to look for on a connection that is stalled."""
 
     def look() -> bool:
-        if not transport.is_open or transport.record.closed_by is not None or transport.sock.family == socket.AF_UNIX:
+        if not transport.is_open or transport.record.closed_by is not None or is_unix(transport.sock):
             return True
         unread = probes.unread_bytes(transport.fd)
         question = probe.question(transport.sock) if unread else None

@@ -215,10 +215,11 @@ class Engine:
         if indexes is None:  # open ones: on which we have said nothing yet
             if not idle_only:
                 self.listeners.accept_waiting()
-            sessions = [session for session in self._sessions.values() if session.can_part("fin")]
+            sessions = [session for session in self._sessions.values() if session.transport.can_part("fin")]
         else:
             sessions = [self._sessions[index] for index in indexes if index in self._sessions]
-        parting = [session for session in sessions if session.can_part(how) and (session.is_idle or not idle_only)]
+        able = [session for session in sessions if session.transport.can_part(how)]
+        parting = [session for session in able if session.is_idle or not idle_only]
         if how == "rst" and any(is_unix(session.transport.sock) for session in parting):
             message = "a Unix domain socket has no RST; use how='fin' or close()"
             raise UsageError(message)

@@ -166,13 +166,9 @@ class Session:
         is_reading = self._intake is not None and self._intake.current is not None
         return not (self._queue or is_reading or self._is_performing() or self.transport.has_unsent)
 
-    def can_part(self, how: str) -> bool:
-        """Whether that goodbye of ours has not been said yet."""
-        return self.transport.is_open and (how == "rst" or not self.transport.has_shut_down)
-
     def part(self, how: str) -> None:
         """Say goodbye now, whatever is under way: "fin" and drain, or "rst"."""
-        if not self.can_part(how):
+        if not self.transport.can_part(how):
             return
         self._is_free, self._has_parted = False, True
         if self._intake is not None:
