@@ -85,10 +85,9 @@ class WaitReadable:
 class SetOption:
     """Change how the connection is read from now on.
 
-    "pace": `(bytes, nanoseconds)`, so many at once and then a pause; None: as fast as it comes. "receive_buffer": bytes
-    of SO_RCVBUF (socket(7)), which a Unix domain socket has not; "room_to_look": the same for bytes that will be held
-    back in it, nothing where there is none. "read_on": True, what is left of the request may be read while later acts
-    run.
+    "pace": a `Pace`, so many bytes at once and then a pause; None: as fast as it comes. "receive_buffer": bytes of
+    SO_RCVBUF (socket(7)), which a Unix domain socket has not; "room_to_look": the same for bytes that will be held back
+    in it, nothing where there is none. "read_on": True, what is left of the request may be read while later acts run.
     """
 
     name: str

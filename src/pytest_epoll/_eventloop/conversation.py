@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from pytest_epoll._core.acts import Act
+    from pytest_epoll._core.pace import Pace
     from pytest_epoll._eventloop.pieces import Sink
 
 
@@ -39,7 +40,7 @@ class Conversation(Protocol):
         """Whether bytes were read that stand behind what the acts have asked for."""
         ...
 
-    def set_pace(self, pace: tuple[int, int] | None) -> None:
+    def set_pace(self, pace: Pace | None) -> None:
         """Read so many bytes at once, with a pause of so many nanoseconds behind them."""
 
     def wants_continue(self, unless_at: tuple[object, ...]) -> bool:

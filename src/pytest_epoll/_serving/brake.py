@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_epoll._core.messages import RequestRecord
+    from pytest_epoll._core.pace import Pace
     from pytest_epoll._eventloop.loop import Loop
     from pytest_epoll._eventloop.transport import Transport
     from pytest_epoll._serving.intake import Intake
@@ -49,7 +50,7 @@ class Brake:
         self._intake = intake
         self._on_found = on_found  # the position turned out to be here: nothing is taken, so nobody else tells
         self._is_gauging = False
-        self._pace: tuple[int, int] | None = None
+        self._pace: Pace | None = None
         self._taken = 0  # bytes, by the last read
         self._has_more = False  # whether something stood behind what was taken last
         self._found: tuple[object, int] | None = None  # a position that looking ahead has found, and behind how much
@@ -75,7 +76,7 @@ class Brake:
         if not size:
             self._loop.call_soon(self._on_found)
         if self._pace is not None:
-            size = self._taken = min(size, self._pace[0])
+            size = self._taken = min(size, self._pace.size)
         return size
 
     def read_to(self, record: RequestRecord, position: object, *, read_on: bool) -> bool:
@@ -92,8 +93,8 @@ class Brake:
         self.has_reached = not self.is_awaited and self.is_at_position(record)
         return not self.is_awaited
 
-    def set_pace(self, pace: tuple[int, int] | None) -> None:
-        """Take so many bytes at once, then pause for so many nanoseconds; None: no pauses."""
+    def set_pace(self, pace: Pace | None) -> None:
+        """Take so many bytes at once, then pause; None: no pauses."""
         if self._is_gauging:
             self._pace = pace
 
@@ -110,11 +111,10 @@ class Brake:
         self._pace = None
 
     def rest(self) -> None:
-        """Pause after a read, if there is a pace; a part of a piece costs a part of its pause."""
+        """Pause after a read, if there is a pace."""
         if self._pace is not None and self._transport.is_open:
-            size, pause_ns = self._pace
             self._transport.pause_reading()
-            self._loop.call_later(pause_ns * self._taken // size, self._transport.resume_reading)
+            self._loop.call_later(self._pace.pause_after(self._taken), self._transport.resume_reading)
 
     def is_loose(self, *, within_request: bool) -> bool:
         """Whether reading may be resumed: neither a pace nor a position holds it back."""

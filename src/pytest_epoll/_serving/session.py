@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_epoll._core.acts import Act, Acts
+    from pytest_epoll._core.pace import Pace
     from pytest_epoll._eventloop.transport import Transport
     from pytest_epoll._serving.context import Context
     from pytest_epoll._serving.exchange import Exchange
@@ -380,7 +381,7 @@ class Session:
         intake = self._intake
         return len(self._queue) > 1 or (intake is not None and intake.has_more(self._queue[0]))
 
-    def set_pace(self, pace: tuple[int, int] | None) -> None:
+    def set_pace(self, pace: Pace | None) -> None:
         """Read so many bytes at once, with a pause behind them."""
         self._brake.set_pace(pace)
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_epoll._core.acts import Act, Acts
     from pytest_epoll._core.image import Image
+    from pytest_epoll._core.pace import Pace
 
 LINES: Final = 60
 """As many as a screen has; a byte-by-byte reply would have thousands."""
@@ -116,8 +117,8 @@ def _option(act: acts.SetOption) -> str:
         return f"make the receive buffer {act.value} bytes"
     if act.value is None:
         return "read as fast as it comes"
-    size, pause_ns = cast("tuple[int, int]", act.value)  # what a pace is
-    return f"read {count(size, 'byte')} at a time, with a pause of {pause_ns / 1e9:g} s behind each"
+    pace = cast("Pace", act.value)  # what that option is, if there is one
+    return f"read {count(pace.size, 'byte')} at a time, with a pause of {pace.pause_ns / 1e9:g} s behind each"
 
 
 _WHEN: Final = {

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core.acts import Fired, ReadTo, SetOption
-from pytest_epoll._core.checks import checked_number, checked_whole
-from pytest_epoll.errors import UsageError
+from pytest_epoll._core.checks import checked_whole
+from pytest_epoll._core.pace import pace_of
 from pytest_epoll.faults._fault import FaultValue
+from pytest_epoll.faults._rate import check_rate
 
 if TYPE_CHECKING:
     from pytest_epoll._core.acts import Acts
-
-PIECES_A_SECOND = 20
-"""Without a `size`: 50 ms between two reads."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -47,18 +45,13 @@ class SlowReads(FaultValue):
     acts_on_reading = True
 
     def __post_init__(self) -> None:
-        if not 0 < checked_number("bytes_per_second", self.bytes_per_second) < float("inf"):
-            message = f"bytes_per_second={self.bytes_per_second} is no rate; use a number above 0, or StopReading()"
-            raise UsageError(message)
-        for name in ("size", "receive_buffer"):
-            value = getattr(self, name)
-            if value is not None:
-                checked_whole(name, value, least=1)
+        check_rate(self.bytes_per_second, self.size, instead="faults.StopReading()")
+        if self.receive_buffer is not None:
+            checked_whole("receive_buffer", self.receive_buffer, least=1)
 
     def through(self, acts: Acts) -> Acts:
         """Set a pace for reading."""
-        size = self.size or max(1, round(self.bytes_per_second / PIECES_A_SECOND))
-        pause_ns = round(size / self.bytes_per_second * 1e9)
+        pace = pace_of(self.bytes_per_second, self.size)
         has_begun = is_slow = False
         for act in acts:
             if isinstance(act, ReadTo) and not has_begun:
@@ -68,7 +61,7 @@ class SlowReads(FaultValue):
                     yield SetOption("receive_buffer", self.receive_buffer)
             if isinstance(act, ReadTo) and not is_slow:
                 is_slow = True
-                yield SetOption("pace", (size, pause_ns))
+                yield SetOption("pace", pace)
             yield act
             if isinstance(act, ReadTo) and act.position == "end":
                 is_slow = False

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core.acts import Fired, Send, Sleep
-from pytest_epoll._core.checks import checked_number, checked_whole
-from pytest_epoll.errors import UsageError
+from pytest_epoll._core.pace import pace_of
 from pytest_epoll.faults._cut import Here, mark
 from pytest_epoll.faults._fault import FaultValue
 from pytest_epoll.faults._positions import checked_position
+from pytest_epoll.faults._rate import check_rate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from pytest_epoll._core.acts import Acts
     from pytest_epoll._core.image import Image
     from pytest_epoll.faults._positions import Position
-
-PIECES_A_SECOND = 20
-"""Without a `size`: a piece every 50 ms looks continuous to a client and costs next to nothing."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -48,11 +45,7 @@ class SlowWrites(FaultValue):
     after: Position = 0
 
     def __post_init__(self) -> None:
-        if not 0 < checked_number("bytes_per_second", self.bytes_per_second) < float("inf"):
-            message = f"bytes_per_second={self.bytes_per_second} is no rate; use a number above 0, or faults.Stall()"
-            raise UsageError(message)
-        if self.size is not None:
-            checked_whole("size", self.size, least=1)
+        check_rate(self.bytes_per_second, self.size, instead="faults.Stall()")
         checked_position("after", self.after)
 
     def positions(self) -> tuple[Position, ...]:
@@ -61,8 +54,8 @@ class SlowWrites(FaultValue):
 
     def through(self, acts: Acts) -> Acts:
         """Cut what lies behind the place into pieces, and pause between them."""
-        size = self.size or max(1, round(self.bytes_per_second / PIECES_A_SECOND))
-        pause = Sleep(round(size / self.bytes_per_second * 1e9))
+        size, pause_ns = pace_of(self.bytes_per_second, self.size)
+        pause = Sleep(pause_ns)
         is_behind = has_fired = False
         left = size  # of the piece that is being sent
         for act in mark(acts, iter((self.after,))):

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from pytest_epoll._core.pace import Pace
 from pytest_epoll._serving.brake import Brake
 
 
@@ -31,7 +32,7 @@ def test_a_part_of_a_piece_costs_a_part_of_its_pause(there, taken, pause_ns):
     brake = Brake(loop, transport, SimpleNamespace(is_open=True, current=None, reader=reader), lambda: None)
     reader.head_so_far = b""
     brake.begin_gauging()
-    brake.set_pace((100, 50))
+    brake.set_pace(Pace(100, 50))
     size = transport.room(b"x" * there)
     brake.rest()
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_epoll._core.acts import Act
+    from pytest_epoll._core.pace import Pace
     from pytest_epoll._eventloop.transport import Transport
     from pytest_epoll._serving.context import Context
     from pytest_epoll._serving.exchange import Exchange
@@ -55,7 +56,7 @@ class Stage:
         self._run = run
         self._is_reading = False  # an act waits for what the client sends
         self._is_draining = False
-        self._pace: tuple[int, int] | None = None
+        self._pace: Pace | None = None
         self._rested_ns = 0  # when the pace allows the next read
         self._play = Play(self, context, run)
         self._channel = Channel(context.loop, transport, self, context.journal.facts, context.probe, goes_on=True)
@@ -76,7 +77,7 @@ class Stage:
             return MORE
         if not room:  # the position is here: nothing is taken, so nobody else will tell
             self._context.loop.call_soon(self._look)
-        return room if self._pace is None else min(room, self._pace[0])
+        return room if self._pace is None else min(room, self._pace.size)
 
     def data_received(self, data: bytes) -> None:
         """Take what an act has asked for."""
@@ -84,7 +85,7 @@ class Stage:
             self.inbox.discard(data)
             return
         self.inbox.take(data)
-        rest_ns = 0 if self._pace is None else self._pace[1] * len(data) // self._pace[0]
+        rest_ns = 0 if self._pace is None else self._pace.pause_after(len(data))
         self._rested_ns = clock.now_ns() + rest_ns
         if self.handover is not None and not self.handover.reads_in_turn:
             self.handover.data_received()
@@ -294,7 +295,7 @@ class Stage:
         """Have this happen once the routes have the next request, in place of its answer."""
         self.preemption = then
 
-    def set_pace(self, pace: tuple[int, int] | None) -> None:
+    def set_pace(self, pace: Pace | None) -> None:
         """Read so many bytes at once, with a pause behind them."""
         self._pace = pace
         self._rested_ns = 0
