@@ -6,6 +6,7 @@ import inspect
 import os
 import sys
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -35,7 +36,7 @@ def test_a_stall_delivers_the_prefix_and_lasts_until_the_call_gives_up(make_serv
     seen = []
 
     def call(url):
-        with client_of(url, timeout=0.05) as client:
+        with client_of(url, timeout=0.5) as client:
             ask(client)
             seen.append(b"")
             while piece := client.recv():
@@ -58,10 +59,10 @@ def test_what_the_client_asks_for_decides_what_there_is_to_cut():
 
 
 def test_a_call_that_does_not_give_up_is_noted_as_late_and_freed_by_the_end_of_its_server(make_server):
-    sweep = cuts(Response(raw=b"ab"), read_all, how="stall", timeout=0.05, make_server=make_server)
+    sweep = cuts(Response(raw=b"ab"), read_all, how="stall", timeout=0.5, make_server=make_server)
     lines = [
-        "byte 0, stall: did not come back within 0.05 s; when the server had stopped it returned (b'', 'fin')",
-        "byte 1, stall: did not come back within 0.05 s; when the server had stopped it returned (b'a', 'fin')",
+        "byte 0, stall: did not come back within 0.5 s; when the server had stopped it returned (b'', 'fin')",
+        "byte 1, stall: did not come back within 0.5 s; when the server had stopped it returned (b'a', 'fin')",
     ]
 
     assert [(True, False), (True, False)] == [(outcome.is_late, outcome.is_lost) for outcome in sweep.outcomes]
@@ -75,12 +76,13 @@ def test_a_call_that_never_comes_back_does_not_hang_the_sweep(monkeypatch):
 
     def call(url):
         calls.append(threading.current_thread())
-        found = read_all(url)
-        if found != (b"abcdef", "fin"):
-            end.wait()
+        with suppress(OSError):  # the server may have gone before it was asked
+            if read_all(url) == (b"abcdef", "fin"):
+                return
+        end.wait()
 
     try:
-        sweep = cuts(Response(raw=b"abcdef"), call, how="fin", timeout=0.01)
+        sweep = cuts(Response(raw=b"abcdef"), call, how="fin", timeout=0.5)
     finally:
         end.set()
         for thread in calls:
@@ -89,7 +91,7 @@ def test_a_call_that_never_comes_back_does_not_hang_the_sweep(monkeypatch):
     assert [True] * 3 == [outcome.is_lost for outcome in sweep.outcomes]
     assert 3 == sweep.untried
     assert [
-        "bytes 0-2, fin: did not come back within 0.01 s, not even when the server had stopped",
+        "bytes 0-2, fin: did not come back within 0.5 s, not even when the server had stopped",
         "3 deliveries not tried, as too many calls never came back",
     ] == str(sweep).splitlines()[2:]
     with pytest.raises(AssertionError, match="3 deliveries not tried"):
@@ -290,7 +292,7 @@ def test_a_client_that_waits_for_ever_does_not_pass():
         if data != b"ab":
             raise ValueError(data)
 
-    sweep = cuts(Response(raw=b"ab"), patient, how="stall", timeout=0.05)
+    sweep = cuts(Response(raw=b"ab"), patient, how="stall", timeout=0.5)
 
     with pytest.raises(AssertionError, match="2 of 2 calls of patient did not come back in time"):
         sweep.assert_none_returned()

@@ -11,7 +11,7 @@ from pytest_epoll import sweeps
 @sweeps.parametrize(Response(content=b"hello"), how={how})
 def test_cut(epoll_server, cut):
     epoll_server.get("/").respond_with(cut)
-    client = http.client.HTTPConnection(*epoll_server.address, timeout=0.2)
+    client = http.client.HTTPConnection(*epoll_server.address, timeout=5)
     try:
         client.request("GET", "/")
         with pytest.raises((http.client.HTTPException, OSError)):
