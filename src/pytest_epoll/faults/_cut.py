@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_epoll._core import timeline
 from pytest_epoll._core.acts import Close, Drain, Fired, NextRequest, Note, Send, SendRst, ShutdownWrite, WaitDelivered
-from pytest_epoll.faults._positions import Finder, Place, needs_length
+from pytest_epoll.faults._finder import Finder
+from pytest_epoll.faults._positions import Place, needs_length
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

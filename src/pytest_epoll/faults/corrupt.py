@@ -9,7 +9,8 @@ from pytest_epoll._core.checks import checked_whole
 from pytest_epoll._core.content import checked_bytes
 from pytest_epoll.errors import UsageError, UsageTypeError
 from pytest_epoll.faults._fault import FaultValue
-from pytest_epoll.faults._positions import Finder, Place, checked_position, needs_length
+from pytest_epoll.faults._finder import Finder
+from pytest_epoll.faults._positions import Place, checked_position, needs_length
 from pytest_epoll.faults._rewrite import Edit, rewrite
 
 if TYPE_CHECKING:

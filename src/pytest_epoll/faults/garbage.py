@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_epoll._core.acts import Drain, Fired, Send, ShutdownWrite
 from pytest_epoll._core.checks import checked_whole
 from pytest_epoll._core.image import Image
-from pytest_epoll.faults._after import at_place
+from pytest_epoll.faults._at_one_place import at_place
 from pytest_epoll.faults._fault import FaultValue
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core.acts import Drain, Fired, ShutdownWrite
-from pytest_epoll.faults._after import AtOnePlace, at_its_place, check_places
+from pytest_epoll.faults._at_one_place import AtOnePlace, at_its_place, check_places
 
 if TYPE_CHECKING:
     from pytest_epoll._core.acts import Acts

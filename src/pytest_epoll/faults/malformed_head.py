@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from pytest_epoll._core.content import checked_bytes
 from pytest_epoll.errors import UsageError
 from pytest_epoll.faults._fault import FaultValue
-from pytest_epoll.faults._positions import Place, checked_position, find_field, line_end
+from pytest_epoll.faults._finder import find_field, line_end
+from pytest_epoll.faults._positions import Place, checked_position
 from pytest_epoll.faults._rewrite import Edit, rewrite
 
 if TYPE_CHECKING:

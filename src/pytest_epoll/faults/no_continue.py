@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_epoll._core.acts import Fired, Outcome, SendContinue
+from pytest_epoll.faults._continue import UNASKED, without_continue
 from pytest_epoll.faults._fault import FaultValue
 
 if TYPE_CHECKING:
     from pytest_epoll._core.acts import Acts
-
-UNASKED = "no client waited for 100 Continue: it did not ask, or had begun its body"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -40,11 +38,4 @@ class NoContinue(FaultValue):
 
     def through(self, acts: Acts) -> Acts:
         """Withhold the 100."""
-        for act in acts:
-            if isinstance(act, SendContinue):
-                outcome = act.outcome or Outcome()
-                yield replace(act, is_withheld=True, outcome=outcome)
-                if outcome.holds:
-                    yield Fired(self)
-            else:
-                yield act
+        return without_continue(acts, self)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_epoll._core.acts import Drain, Fired, Outcome, Send, SendContinue, ShutdownWrite
+from pytest_epoll._core.acts import Drain, Send, ShutdownWrite
 from pytest_epoll._core.checks import checked_whole
 from pytest_epoll.errors import UsageError
 from pytest_epoll.faults._beforehand import bare
+from pytest_epoll.faults._continue import UNASKED, without_continue
 from pytest_epoll.faults._fault import FaultValue
-from pytest_epoll.faults.no_continue import UNASKED
 
 if TYPE_CHECKING:
     from pytest_epoll._core.acts import Acts
@@ -60,15 +60,4 @@ class RejectContinue(FaultValue):
 
     def through(self, acts: Acts) -> Acts:
         """Answer in place of the 100."""
-        for act in acts:
-            if isinstance(act, SendContinue):
-                outcome = act.outcome or Outcome()
-                yield replace(act, is_withheld=True, outcome=outcome)
-                if outcome.holds:
-                    yield Fired(self)
-                    yield Send(bare(self.status))
-                    yield ShutdownWrite()
-                    yield Drain()
-                    return
-            else:
-                yield act
+        return without_continue(acts, self, (Send(bare(self.status)), ShutdownWrite(), Drain()))

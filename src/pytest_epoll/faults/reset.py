@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_epoll._core.acts import Fired, SendRst, WaitDelivered
 from pytest_epoll._core.checks import checked_flag
-from pytest_epoll.faults._after import AtOnePlace, at_its_place, check_places
+from pytest_epoll.faults._at_one_place import AtOnePlace, at_its_place, check_places
 
 if TYPE_CHECKING:
     from pytest_epoll._core.acts import Act, Acts

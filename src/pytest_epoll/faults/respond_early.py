@@ -19,9 +19,9 @@ from pytest_epoll._core.acts import (
     Stall,
 )
 from pytest_epoll._core.checks import checked_choice
-from pytest_epoll.faults._after import ROOM_TO_LOOK
+from pytest_epoll.faults._at_one_place import room_to_look
 from pytest_epoll.faults._fault import FaultValue
-from pytest_epoll.faults._positions import checked_reading_position, looks_ahead
+from pytest_epoll.faults._positions import checked_reading_position
 
 if TYPE_CHECKING:
     from pytest_epoll._core.acts import Acts
@@ -82,8 +82,7 @@ class RespondEarly(FaultValue):
             if isinstance(act, SendContinue):
                 yield replace(act, unless_at=(*act.unless_at, self.after_reading))
             elif isinstance(act, ReadTo) and act.position == "end":
-                if looks_ahead(self.after_reading):
-                    yield SetOption("room_to_look", ROOM_TO_LOOK)
+                yield from room_to_look(self.after_reading)
                 outcome = Outcome()
                 yield ReadTo(self.after_reading, read_on=False, outcome=outcome)
                 if outcome.holds and (self.after_reading == "end" or not outcome.is_over):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core.acts import Fired, ReadTo, Stall
-from pytest_epoll.faults._after import at_place, unmet_while_reading, while_reading
+from pytest_epoll.faults._at_one_place import at_place, unmet_while_reading, while_reading
 from pytest_epoll.faults._fault import FaultValue
 from pytest_epoll.faults._positions import checked_reading_position
 

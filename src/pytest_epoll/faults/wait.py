@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_epoll._core.acts import Fired, HoldUntil
 from pytest_epoll._core.score import is_gate
 from pytest_epoll.errors import UsageTypeError
-from pytest_epoll.faults._after import at_place
+from pytest_epoll.faults._at_one_place import at_place
 from pytest_epoll.faults._fault import FaultValue
 from pytest_epoll.faults._positions import checked_position
 

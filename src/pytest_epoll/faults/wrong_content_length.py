@@ -10,7 +10,7 @@ from pytest_epoll._core.content import encoded
 from pytest_epoll.errors import UsageError, UsageTypeError
 from pytest_epoll.faults._beforehand import outline
 from pytest_epoll.faults._fault import FaultValue
-from pytest_epoll.faults._positions import find_field
+from pytest_epoll.faults._finder import find_field
 from pytest_epoll.faults._rewrite import Edit, rewrite
 
 if TYPE_CHECKING:

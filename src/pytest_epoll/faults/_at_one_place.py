@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from pytest_epoll.faults._positions import Position
 
 
-ROOM_TO_LOOK: Final = 256 * 1024
+_ROOM_TO_LOOK: Final = 256 * 1024
 """Bytes of SO_RCVBUF where bytes are held back until those behind them have come. A byte of a segment that is held back
-holds all its memory, up to 131 kB on the loopback, which is what there is by default: nothing could come any more."""
+holds all its memory, up to 131 kB on the loopback, which is what there is by default: nothing could come any more (once
+in 70 uploads of two chunks of 65 kB). It must be there before anything is read: of a buffer that grows once bytes are
+held back the client learns only when it asks again, 200 ms later."""
 
 
 class AtOnePlace(FaultValue, Protocol):
@@ -96,6 +98,12 @@ def at_place(acts: Acts, after: Position, then: tuple[Act, ...], *, goes_on: boo
             yield act
 
 
+def room_to_look(position: Position) -> Acts:
+    """Ask for a larger receive buffer if a place of the request is found only by looking ahead."""
+    if looks_ahead(position):
+        yield SetOption("room_to_look", _ROOM_TO_LOOK)
+
+
 def while_reading(acts: Acts, position: Position, then: tuple[Act, ...]) -> Acts:
     """Do something at a place of the request, in place of all that follows; not one byte beyond it is taken."""
     for act in acts:
@@ -103,7 +111,6 @@ def while_reading(acts: Acts, position: Position, then: tuple[Act, ...]) -> Acts
             yield replace(act, unless_at=(*act.unless_at, position))
             continue
         if isinstance(act, ReadTo) and act.instead is None:
-            if looks_ahead(position):
-                yield SetOption("room_to_look", ROOM_TO_LOOK)
+            yield from room_to_look(position)
             yield ReadTo(position, read_on=False, instead=then, within=act.position)
         yield act
