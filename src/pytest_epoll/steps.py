@@ -24,8 +24,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core import acts
-from pytest_epoll._core.checks import checked_choice, checked_flag, checked_text, checked_whole
-from pytest_epoll._core.content import checked_delay
+from pytest_epoll._core.checks import checked_choice, checked_delay, checked_flag, checked_text, checked_whole
 from pytest_epoll._core.location import caller
 from pytest_epoll._core.response import ABSENT, Response
 from pytest_epoll._serving.gate import Gate

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from pytest_epoll._core import clock
 from pytest_epoll.errors import UsageError, UsageTypeError
 
 LONGEST_WAIT: Final = 9_223_372_036.0
@@ -39,6 +40,22 @@ def checked_number(name: str, value: object) -> float:
     return value
 
 
+def checked_status(status: object) -> int:
+    """Return a status code that a caller gave.
+
+    Raises:
+        UsageTypeError: not an int.
+        UsageError: it has not three digits.
+    """
+    if isinstance(status, bool) or not isinstance(status, int):
+        message = f"status must be an int such as 200, not {status!r}"
+        raise UsageTypeError(message)
+    if not 100 <= status <= 999:  # noqa: PLR2004 - three digits, RFC 9112 section 4
+        message = f"status={status} has not three digits (RFC 9112 section 4); use raw= to send another status line"
+        raise UsageError(message)
+    return int(status)
+
+
 def checked_text(name: str, value: object) -> str:
     """Return a text that a caller gave.
 
@@ -70,6 +87,18 @@ def checked_whole(name: str, value: object, *, least: int | None = None, most: i
         message = f"{name}={value} is out of range; use a number {allowed}"
         raise UsageError(message)
     return value
+
+
+def checked_bytes(name: str, value: object) -> bytes:
+    """Return bytes that a caller gave, as `bytes`.
+
+    Raises:
+        UsageTypeError: not bytes.
+    """
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value)
+    message = f"{name}= takes bytes, not {value!r}"
+    raise UsageTypeError(message)
 
 
 def checked_choice(name: str, value: object, choices: Iterable[str]) -> str:
@@ -129,3 +158,19 @@ def checked_timeout(timeout: object) -> float:
         message = f"timeout={timeout!r} is no duration; use seconds from 0 on, and not for ever"
         raise UsageError(message)
     return seconds
+
+
+def checked_delay(name: str, seconds: object) -> int:
+    """Return a duration that a caller gave in seconds as nanoseconds.
+
+    Raises:
+        UsageTypeError: not a number.
+        UsageError: negative, or longer than the system's clock can count.
+    """
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        message = f"{name} must be a number of seconds, not {seconds!r}"
+        raise UsageTypeError(message)
+    if not 0 <= seconds <= LONGEST_WAIT:
+        message = f"{name}={seconds!r} is no duration; use a number of seconds from 0 on, and to wait for ever a gate"
+        raise UsageError(message)
+    return clock.to_ns(seconds)

@@ -7,58 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pytest_epoll._core import clock
-from pytest_epoll._core.checks import LONGEST_WAIT
+from pytest_epoll._core.checks import checked_bytes
 from pytest_epoll.errors import UsageError, UsageTypeError
 
 HeaderItems: TypeAlias = "Mapping[str, str | None] | Iterable[tuple[str | bytes, str | bytes | None]]"
 """Headers as callers give them: a mapping or pairs, sent in that order; None removes one that would be added."""
 
 RawPair: TypeAlias = tuple[bytes, bytes]
-
-
-def checked_delay(name: str, seconds: object) -> int:
-    """Return a duration that a caller gave in seconds as nanoseconds.
-
-    Raises:
-        UsageTypeError: not a number.
-        UsageError: negative, or longer than the system's clock can count.
-    """
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        message = f"{name} must be a number of seconds, not {seconds!r}"
-        raise UsageTypeError(message)
-    if not 0 <= seconds <= LONGEST_WAIT:
-        message = f"{name}={seconds!r} is no duration; use a number of seconds from 0 on, and to wait for ever a gate"
-        raise UsageError(message)
-    return clock.to_ns(seconds)
-
-
-def checked_status(status: object) -> int:
-    """Return a status code that a caller gave.
-
-    Raises:
-        UsageTypeError: not an int.
-        UsageError: it has not three digits.
-    """
-    if isinstance(status, bool) or not isinstance(status, int):
-        message = f"status must be an int such as 200, not {status!r}"
-        raise UsageTypeError(message)
-    if not 100 <= status <= 999:  # noqa: PLR2004 - three digits, RFC 9112 section 4
-        message = f"status={status} has not three digits (RFC 9112 section 4); use raw= to send another status line"
-        raise UsageError(message)
-    return int(status)
-
-
-def checked_bytes(name: str, value: object) -> bytes:
-    """Return bytes that a caller gave, as `bytes`.
-
-    Raises:
-        UsageTypeError: not bytes.
-    """
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return bytes(value)
-    message = f"{name}= takes bytes, not {value!r}"
-    raise UsageTypeError(message)
 
 
 def encoded(name: str, text: object) -> bytes:

@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pytest_epoll._core.content import (
-    BODY_MAKERS,
-    checked_delay,
-    checked_status,
-    cookie_fields,
-    encoded,
-    split_headers,
-)
+from pytest_epoll._core.checks import checked_delay, checked_status
+from pytest_epoll._core.content import BODY_MAKERS, cookie_fields, encoded, split_headers
 from pytest_epoll._core.score import Score, is_fault
 from pytest_epoll.errors import UsageError, UsageTypeError
 

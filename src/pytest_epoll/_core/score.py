@@ -13,7 +13,7 @@ from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from inspect import isawaitable
 from typing import Any
 
-from pytest_epoll._core.content import checked_delay
+from pytest_epoll._core.checks import checked_delay
 from pytest_epoll.errors import UsageError, UsageTypeError
 
 _EVENT_FIELDS = ("event", "id", "retry", "data")

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_epoll import match
-from pytest_epoll._core.content import checked_delay
+from pytest_epoll._core.checks import checked_delay
 from pytest_epoll._core.location import caller
 from pytest_epoll._core.response import Response
 from pytest_epoll._core.score import is_fault

@@ -19,7 +19,7 @@ from pytest_epoll._core.acts import (
     Sleep,
     WaitDelivered,
 )
-from pytest_epoll._core.content import checked_delay
+from pytest_epoll._core.checks import checked_delay
 from pytest_epoll._core.image import Image
 from pytest_epoll._core.score import is_fault, is_gate
 from pytest_epoll._wire import http1_writer

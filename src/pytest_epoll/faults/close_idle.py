@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core.acts import NextRequest, WaitReadable
-from pytest_epoll._core.content import checked_delay
+from pytest_epoll._core.checks import checked_delay
 from pytest_epoll.faults._fault import FaultValue
 from pytest_epoll.faults._parting import check_parting, goodbye
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_epoll._core.checks import checked_whole
-from pytest_epoll._core.content import checked_bytes
+from pytest_epoll._core.checks import checked_bytes, checked_whole
 from pytest_epoll.errors import UsageError, UsageTypeError
 from pytest_epoll.faults._fault import FaultValue
 from pytest_epoll.faults._finder import Finder

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core.acts import Fired, Sleep
-from pytest_epoll._core.content import checked_delay
+from pytest_epoll._core.checks import checked_delay
 from pytest_epoll.faults._at_one_place import at_place
 from pytest_epoll.faults._fault import FaultValue
 from pytest_epoll.faults._positions import checked_position

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core.acts import Fired, Send
-from pytest_epoll._core.content import checked_bytes
+from pytest_epoll._core.checks import checked_bytes
 from pytest_epoll._core.image import Image
 from pytest_epoll.errors import UsageError
 from pytest_epoll.faults._cut import Here, mark

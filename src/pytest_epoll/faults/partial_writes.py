@@ -8,8 +8,7 @@ from itertools import accumulate, count
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core.acts import Fired, Send, Sleep, WaitPeerRead
-from pytest_epoll._core.checks import checked_flag, checked_whole
-from pytest_epoll._core.content import checked_delay
+from pytest_epoll._core.checks import checked_delay, checked_flag, checked_whole
 from pytest_epoll.errors import UsageError, UsageTypeError
 from pytest_epoll.faults._cut import Here, mark
 from pytest_epoll.faults._fault import FaultValue
