@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from types import MethodType
 from typing import Any, Final
 
+from pytest_epoll._core.comparison import MISSING, Difference
 from pytest_epoll._core.showing import shortened, shown
-from pytest_epoll._core.summary import MISSING, Difference
 
 __all__ = ("absent", "contains", "exactly")
 

@@ -149,7 +149,7 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
     """Explain a failing comparison of headers, queries, forms or lists of requests."""
     if "pytest_epoll._core.headers" not in sys.modules:
         return None
-    from pytest_epoll._reporting.compare import explain_compare  # noqa: PLC0415 - only for a failing comparison
+    from pytest_epoll._reporting.assertrepr import explain_compare  # noqa: PLC0415 - only for a failing comparison
 
     return explain_compare(op, left, right)
 

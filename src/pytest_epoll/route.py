@@ -8,7 +8,7 @@ from pytest_epoll._assertions import check_count, checked_bounds
 from pytest_epoll._core import limits
 from pytest_epoll._core.checks import checked_whole
 from pytest_epoll._core.response import ABSENT, Response
-from pytest_epoll._reporting import comparison
+from pytest_epoll._reporting import comparison_text
 from pytest_epoll._serving.replies import acts_on_reading, as_reply, checked_how
 from pytest_epoll._serving.request import Request
 from pytest_epoll._serving.route_entry import Pattern
@@ -219,7 +219,7 @@ class Route:
         if not isinstance(request, Request):
             message = f"request must be one of server.requests, not {request!r}"
             raise UsageTypeError(message)
-        return comparison.lines(self._entry.explain(request, request._record.head).criteria)  # noqa: SLF001
+        return comparison_text.lines(self._entry.explain(request, request._record.head).criteria)  # noqa: SLF001
 
     @property
     def requests(self) -> Requests:

@@ -10,7 +10,7 @@ from pytest_epoll._received import ServerAio
 from pytest_epoll._serving.connection import ConnectionAio
 from pytest_epoll._serving.criteria import Criteria
 from pytest_epoll._serving.gate import GateAio
-from pytest_epoll._serving.parts import Part, Parts
+from pytest_epoll._serving.multipart import Part, Parts
 from pytest_epoll._serving.paths import Path
 from pytest_epoll._serving.request import RequestAio
 from pytest_epoll._serving.requests import Requests

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_epoll._core.comparison import Criterion, RouteSummary
     from pytest_epoll._core.request_head import Head
-    from pytest_epoll._core.summary import Criterion, RouteSummary
 
 _TYPO = 0.75
 """How alike two segments of a path are that are taken for the same word, misspelt."""

@@ -14,17 +14,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_epoll._core.comparison import RouteSummary
 from pytest_epoll._core.showing import as_code, count, printable, shortened
-from pytest_epoll._core.summary import RouteSummary
-from pytest_epoll._reporting import comparison
+from pytest_epoll._reporting import comparison_text
 from pytest_epoll._reporting.hints import hints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pytest_epoll._core.comparison import Comparison, Criterion
     from pytest_epoll._core.finding import Finding
     from pytest_epoll._core.messages import RequestRecord
-    from pytest_epoll._core.summary import Comparison, Criterion
 
 _LINE = 100
 """Characters of a route or a target that a line shows."""
@@ -75,12 +75,12 @@ def _near_miss(record: RequestRecord, compared: Comparison) -> Iterator[str]:
 
 
 def _compared(route: RouteSummary, record: RequestRecord) -> Iterator[str]:
-    reason = route.state or comparison.misses_in_words(route)
+    reason = route.state or comparison_text.misses_in_words(route)
     yield f"closest: {printable(route.text)}, {route.location}" + (f": {reason}" if reason else "")
-    yield from (f"  {line}" for line in comparison.lines(route.criteria))
+    yield from (f"  {line}" for line in comparison_text.lines(route.criteria))
     if route.state:
         yield "to answer more: append a reply, or leave out times= of the last one, which then repeats"
-    remedy = comparison.would_have_matched(route)
+    remedy = comparison_text.would_have_matched(route)
     if remedy:
         yield f"would have matched: {remedy}"
     for hint in hints(route, record.head):
@@ -126,8 +126,8 @@ def describe_assertion(
     compared.sort(key=lambda summary: summary.distance)
     for summary in compared[:_COMPARED]:
         if summary.missed:
-            lines.append(f"  closest: {summary.text}: {comparison.misses_in_words(summary)}")
-            lines += [f"    {line}" for line in comparison.lines(summary.criteria)]
+            lines.append(f"  closest: {summary.text}: {comparison_text.misses_in_words(summary)}")
+            lines += [f"    {line}" for line in comparison_text.lines(summary.criteria)]
             lines += [f"    hint: {hint}" for hint in hints(summary)]
         else:
             lines.append(f"  matches: {summary.text}")

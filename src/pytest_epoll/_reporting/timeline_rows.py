@@ -19,7 +19,7 @@ from pytest_epoll._reporting.sent_bytes import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from pytest_epoll._core.summary import RouteLabel
+    from pytest_epoll._core.comparison import RouteLabel
     from pytest_epoll._core.timeline import Fact
 
 WIDTH = 56

@@ -19,7 +19,7 @@ from pytest_epoll._reporting.timeline_rows import WIDTH, rows
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_epoll._core.summary import RouteLabel
+    from pytest_epoll._core.comparison import RouteLabel
     from pytest_epoll._core.timeline import Fact
 
 _NARROW = 28

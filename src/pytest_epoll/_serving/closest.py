@@ -10,7 +10,7 @@ from __future__ import annotations
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
-from pytest_epoll._core.summary import Comparison, Criterion, RouteSummary
+from pytest_epoll._core.comparison import Comparison, Criterion, RouteSummary
 from pytest_epoll._serving.criteria import Facets
 from pytest_epoll._serving.paths import subject
 

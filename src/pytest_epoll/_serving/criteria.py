@@ -16,8 +16,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict
 
 from pytest_epoll import match
+from pytest_epoll._core.comparison import Criterion
 from pytest_epoll._core.showing import as_code
-from pytest_epoll._core.summary import Criterion
 from pytest_epoll.errors import UsageError, UsageTypeError
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from pytest_epoll.errors import UsageError, WaitTimeout
 if TYPE_CHECKING:
     from pytest_epoll._core.messages import RequestRecord
     from pytest_epoll._serving.connection import Connection
-    from pytest_epoll._serving.parts import Parts
+    from pytest_epoll._serving.multipart import Parts
     from pytest_epoll._serving.views import Desk
     from pytest_epoll._serving.waits import WaitArguments
 
@@ -209,7 +209,7 @@ class Request:
         Raises:
             ValueError: Content-Type names no boundary, or the body is not what it says.
         """
-        from pytest_epoll._serving.parts import parse_parts  # noqa: PLC0415 - its library is loaded by who uploads
+        from pytest_epoll._serving.multipart import parse_parts  # noqa: PLC0415 - its library is loaded by who uploads
 
         return parse_parts(self.headers.get("Content-Type", ""), self.body)
 

@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core import limits
+from pytest_epoll._core.comparison import Criterion, RouteSummary
 from pytest_epoll._core.showing import count
-from pytest_epoll._core.summary import Criterion, RouteSummary
 from pytest_epoll._serving import paths, phases
 from pytest_epoll._serving.criteria import Facets, compile_criteria
 from pytest_epoll.errors import UsageError, UsageTypeError

@@ -19,7 +19,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core import limits
-from pytest_epoll._core.summary import RouteLabel
+from pytest_epoll._core.comparison import RouteLabel
 from pytest_epoll._serving import paths, phases
 from pytest_epoll._serving.chance import Chance
 from pytest_epoll._serving.criteria import Facets

@@ -16,7 +16,7 @@ from pytest_epoll._core.finding import KINDS, Finding
 from pytest_epoll._core.secrets import masked
 from pytest_epoll._core.showing import count, printable, shortened
 from pytest_epoll._serving.replies import acts_on_reading
-from pytest_epoll._serving.scripts.judging import script_findings
+from pytest_epoll._serving.scripts.verdict import script_findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

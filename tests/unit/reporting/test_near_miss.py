@@ -3,8 +3,8 @@ import re
 import pytest
 
 from pytest_epoll import EpollServer, match
+from pytest_epoll._core.comparison import Comparison, Criterion, RouteSummary
 from pytest_epoll._core.finding import Finding
-from pytest_epoll._core.summary import Comparison, Criterion, RouteSummary
 from pytest_epoll._reporting import near_miss
 from pytest_epoll._serving.closest import closest_requests
 from pytest_epoll._serving.route_entry import Pattern

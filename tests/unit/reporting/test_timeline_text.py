@@ -2,7 +2,7 @@ import pytest
 
 from pytest_epoll import EpollServer
 from pytest_epoll._core import timeline
-from pytest_epoll._core.summary import RouteLabel
+from pytest_epoll._core.comparison import RouteLabel
 from pytest_epoll._reporting import timeline_text
 from pytest_epoll.errors import WaitTimeout
 from pytest_epoll.testing import RawClient

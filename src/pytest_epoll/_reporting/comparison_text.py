@@ -13,15 +13,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_epoll._core.comparison import MISSING
 from pytest_epoll._core.secrets import SECRET_FIELDS, masked_value
 from pytest_epoll._core.showing import as_code, count, printable, shortened, shown
-from pytest_epoll._core.summary import MISSING
 from pytest_epoll._reporting import contrast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_epoll._core.summary import Criterion, Difference, RouteSummary
+    from pytest_epoll._core.comparison import Criterion, Difference, RouteSummary
 
 _COLUMN = 44
 """Characters up to which what is expected stands beside what was received."""

@@ -2,7 +2,7 @@ import pytest
 
 from pytest_epoll import EpollServer, Headers
 from pytest_epoll._core.headers import Values
-from pytest_epoll._reporting.compare import explain_compare
+from pytest_epoll._reporting.assertrepr import explain_compare
 from pytest_epoll.testing import RawClient
 
 SENT = Headers([("Accept", "*/*"), ("X-Trace", "1"), ("Authorization", "Bearer s3cr3t-token")])
