@@ -53,7 +53,7 @@ ONLY_IN = {
     "time": ("_core.clock",),
     "struct": ("_eventloop.probes", "testing"),
     "ctypes": ("_eventloop.probes",),
-    "fcntl": ("_eventloop.probes",),
+    "fcntl": ("_eventloop.chute", "_eventloop.probes"),
     "httptools": ("_wire.http1_reader",),
     "pytest": ("plugin", "hookspecs", "_judgement", "testing", "sweeps"),
 }

@@ -22,6 +22,14 @@ class Spool(Protocol):
     def write(self, data: bytes, /) -> None:
         """Append bytes."""
 
+    @property
+    def best_size(self) -> int:
+        """How many bytes it had best be given next, if there are so many."""
+        ...
+
+    def write_from(self, pipe: int, size: int, /) -> None:
+        """Append bytes that lie in a pipe."""
+
     def read(self, start: int = 0, stop: int | None = None, /) -> bytes:
         """Return the bytes from `start` up to `stop`."""
         ...

@@ -31,6 +31,7 @@ import _thread
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_epoll._core import clock, limits
+from pytest_epoll._eventloop.chute import Chute
 from pytest_epoll._eventloop.mailbox import Mailbox
 from pytest_epoll._eventloop.poller import IN
 from pytest_epoll._eventloop.rounds import Rounds
@@ -76,6 +77,7 @@ class Loop:
     def __init__(self, poller: Poller) -> None:
         self.poller = poller
         self.timers = Timers()
+        self.chute = Chute()
         self.failure: BaseException | None = None  # what ended the loop, if that was a defect of ours
         self._handlers: dict[int, Callable[[int], None]] = {}
         self._soon: list[Callable[[], None]] = []
@@ -106,6 +108,11 @@ class Loop:
         """Have `handler(mask)` called whenever the descriptor is ready."""
         self.poller.register(fd, mask)
         self._handlers[fd] = handler
+
+    def hand_over(self, fd: int, handler: Callable[[int], None]) -> None:
+        """Have another handler called from now on for a descriptor that is watched."""
+        if fd in self._handlers:
+            self._handlers[fd] = handler
 
     def forget_fd(self, fd: int) -> None:
         """Stop watching a descriptor; events of this turn that were not yet handled are dropped."""
@@ -185,6 +192,7 @@ class Loop:
     def close_descriptors(self) -> None:
         """Release every descriptor of the loop's own, and no more; a forked child calls it, too."""
         self._close_doomed()
+        self.chute.close()
         self._mailbox.close()
         self.poller.close()
 

@@ -120,7 +120,7 @@ class Transport:
             try:
                 data = self._recv(size)
             except OSError as error:
-                self._on_read_error(error, mask)
+                self.read_failed(error, mask)
                 return
             if not data:
                 self._on_eof()
@@ -138,7 +138,8 @@ class Transport:
                 return
             reads += 1
 
-    def _on_read_error(self, error: OSError, mask: int) -> None:
+    def read_failed(self, error: OSError, mask: int) -> None:
+        """Find out what an error of a read means, whoever has read."""
         if not isinstance(error, BlockingIOError):
             self._lose(error)
         elif mask & ERR or not self._loop.poller.sees_hangup:  # select(2) calls an error "readable"
@@ -207,6 +208,11 @@ class Transport:
 
     # -- reading --
 
+    @property
+    def reads_freely(self) -> bool:
+        """Whether whatever comes is read, and by nobody who has to look at it before."""
+        return self._may_read and not self._is_gauged and not self.has_eof
+
     def gauge_reads(self, gauge: Callable[[bytes], int]) -> None:
         """Look at what has come before it is received, and receive as much as `gauge` says; see `gauged_reads`.
 
@@ -242,7 +248,7 @@ class Transport:
         try:
             data = self.sock.recv(1, socket.MSG_PEEK)
         except OSError as error:
-            self._on_read_error(error, mask)
+            self.read_failed(error, mask)
             return None
         if not data:
             self._note_fin_received()

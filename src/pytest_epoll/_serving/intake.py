@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pytest_epoll._core import limits, timeline
 from pytest_epoll._core.messages import RequestRecord, Window
+from pytest_epoll._eventloop import chute
 from pytest_epoll._serving.exchange import Exchange
 from pytest_epoll._serving.hooks import tell_of_request
 from pytest_epoll._serving.replies import Reply
@@ -98,6 +99,25 @@ class Intake:
                     record.spool.write(kept)
                 record.raw.clear()
                 record.content.clear()
+                if self.reader.body_left > limits.SPILL_SIZE and self._connection.transcript is None:
+                    chute.move_to(self, self._context.loop, self._transport)
+
+    def room(self) -> int:
+        """Return how much of the body may go to its file unseen: all but the last byte, with which the request ends."""
+        exchange = self.current
+        if exchange is None or exchange.record.spool is None or not self.is_open:
+            return 0
+        return max(min(self.reader.body_left - 1, exchange.record.spool.best_size), 0)
+
+    def keep_from(self, pipe: int, size: int) -> None:
+        """Keep bytes of the body that nobody has seen."""
+        assert self.current is not None
+        record = self.current.record
+        assert record.spool is not None
+        record.spool.write_from(pipe, size)
+        self.reader.pass_over(size)
+        record.raw_size += size
+        record.content_size = self.reader.content_size
 
     def close(self, at_ns: int, reason: str) -> None:
         """Discard from now on; a request that was being read is incomplete for that reason."""

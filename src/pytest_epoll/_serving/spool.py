@@ -25,6 +25,9 @@ from pytest_epoll.errors import UsageError
 _BLOCK = 64 * 1024
 """At multiples of this a write begins: 4 KiB would take a tenth longer, and a third where a read brings little."""
 
+_FROM_PIPE = 15 * _BLOCK
+"""Bytes that are taken out of a pipe of 1 MiB at once: slots that are not full make it hold less."""
+
 _PIECES = 512
 """Of one pwritev(2), and of what is kept until there is a block; the kernel takes up to 1024 (UIO_MAXIOV)."""
 
@@ -60,6 +63,31 @@ class FileSpool:
             pending.append(data)
         else:
             self._state = (written, [b"".join((*pending, data))])
+
+    @property
+    def best_size(self) -> int:
+        """How many bytes of a pipe end at a block, and are not more than surely fit into it."""
+        return _FROM_PIPE - self.size % _BLOCK
+
+    def write_from(self, pipe: int, size: int) -> None:
+        """Append bytes that lie in a pipe: whole blocks go from there to the file, and never through our memory."""
+        size -= self._read_into_memory(pipe, min(-self.size % _BLOCK, size))
+        blocks = size - size % _BLOCK
+        if blocks:
+            at = self.size
+            end = self.size = at + blocks
+            while at < end:
+                at += os.splice(pipe, self._fd, end - at, offset_dst=at)
+            self._state = (end, [])
+        self._read_into_memory(pipe, size - blocks)
+
+    def _read_into_memory(self, pipe: int, size: int) -> int:
+        left = size
+        while left:
+            data = os.read(pipe, left)
+            self.write(data)
+            left -= len(data)
+        return size
 
     def _write_blocks(self, pieces: list[bytes | memoryview], at: int, end: int) -> None:
         done = os.pwritev(self._fd, pieces, at)

@@ -194,6 +194,11 @@ class RequestReader:
             self.state = COMPLETE
         return end
 
+    def pass_over(self, size: int) -> None:
+        """Count bytes of a body with Content-Length that nobody looks at; the last one must be fed."""
+        self.content_size += size
+        self._body_left -= size
+
     def end_of_stream(self) -> Failure | None:
         """Return why the request is incomplete if nothing more comes; None between two requests."""
         if self.state in (BETWEEN, COMPLETE, FAILED):
