@@ -91,6 +91,10 @@ class Listener:
         """See `EpollServer.refusing_connections()`; on this address alone."""
         return self._listening.block(REFUSE, self._index)
 
+    def close_connections(self, *, idle_only: bool = False, how: str = "fin") -> int:
+        """See `EpollServer.close_connections()`; those that were accepted on this address alone."""
+        return self._listening.part(self._index, how, idle_only=idle_only)
+
 
 class Block:
     """A `with` block that has something in force, of one listener or (None) of all."""
@@ -213,6 +217,7 @@ class Listening:
     def _checked_address(self, host_or_path: object, port: object) -> tuple[str, int] | str:
         is_path = isinstance(host_or_path, os.PathLike)
         text = checked_text("host_or_path", os.fspath(host_or_path) if is_path else host_or_path)  # type: ignore[call-overload]
+        _refuse_nul("host_or_path", text)
         if not is_path and "/" not in text:
             number = self.address[1] if port is None else checked_whole("port", port, least=0, most=65535)
             return text, number
@@ -244,6 +249,10 @@ class Listening:
         engine = self._barrier.engine
         if engine is not None and not engine.is_in_fork:
             self._barrier.call(lambda: engine.listeners.leave(wish))
+
+    def part(self, index: int, how: str, *, idle_only: bool) -> int:
+        """Say goodbye on the connections of one listener; see `Barrier.part_all`."""
+        return self._barrier.part_all(index, how, idle_only=idle_only)
 
     def accept_again(self) -> None:
         """Have a server that runs accept, whatever was asked for."""
@@ -277,10 +286,20 @@ def _checked_hosts(host: object) -> tuple[str, ...]:
         message = f"host={host!r} must name at least one address, and none of them twice"
         raise UsageError(message)
     for one in hosts:
+        _refuse_nul("host", one)
         if "/" in one:
             message = f"host={one!r} is a path; start the server and call also_listen({one!r})"
             raise UsageError(message)
     return hosts
+
+
+def _refuse_nul(name: str, text: str) -> None:
+    """Refuse what no host and no path has; it begins the address of an abstract socket (unix(7))."""
+    if "\0" in text:
+        message = (
+            f"{name}={text!r} has a NUL byte; abstract Unix domain sockets are not served, use a path with a slash"
+        )
+        raise UsageError(message)
 
 
 def _address_of(sock: socket.socket) -> tuple[str, int] | str:

@@ -211,7 +211,7 @@ def make_desk(server: EpollServer) -> Desk:
         route=routes.get,
         route_text=lambda index: routes[index]._entry.text if index in routes else "a forgotten route",  # noqa: SLF001 - likewise
         calls_of=lambda index: routes[index]._entry.calls if index in routes else 0,  # noqa: SLF001 - likewise
-        part=lambda index, how: barrier.part((index,), how),
+        part=barrier.part,
         listener=lambda connection: listening.listeners[journal.elsewhere.get(connection, 0)],
         render=server.render,
     )

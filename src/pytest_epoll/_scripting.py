@@ -10,6 +10,7 @@ from pytest_epoll._core import clock, limits
 from pytest_epoll._core.checks import checked_flag, checked_text, checked_whole
 from pytest_epoll._core.location import caller
 from pytest_epoll._core.score import is_fault
+from pytest_epoll._serving.route_entry import ATTEMPTS
 from pytest_epoll._serving.scripts.book import Attempts, Script
 from pytest_epoll._serving.scripts.step import Step
 from pytest_epoll._serving.views import Mark
@@ -52,9 +53,11 @@ def attempts(self: EpollServer, *replies: GivenReply | AtAccept) -> Route:  # no
     if replies and not answers:
         message = "attempts() needs at least one reply that is no at_accept(); to break every connection: script(fault)"
         raise UsageError(message)
-    route = self.route(priority=float("inf"), optional=False).respond_with(*answers)
-    if len(answers) < len(replies):
-        entry = route._entry  # noqa: SLF001 - one class in several files; the route itself would keep the server alive
+    route = self.route(priority=float("inf"), optional=False)
+    entry = route._entry  # noqa: SLF001 - one class in several files
+    entry.name = entry.text = ATTEMPTS
+    route.respond_with(*answers)
+    if len(answers) < len(replies):  # the route itself would keep the server alive
         plan = Attempts(tuple(_scripts_of(replies)), lambda: entry.calls)
         self._barrier.call(lambda: self._scripts.plan(plan))
     return route

@@ -401,13 +401,13 @@ class EpollServer:
         While accepts are paused, who waits in the queue is accepted to be told, unless `idle_only`.
 
         Args:
-            idle_only: leave those alone on which a request is being read or answered.
+            idle_only: leave those alone on which a request is being read or answered, and those that stall.
             how: "fin", then what the client still sends is read and discarded; or "rst".
 
         Raises:
             UsageError: another `how`.
         """
-        return self._barrier.part(None, how, idle_only=bool(checked_flag("idle_only", idle_only)))
+        return self._barrier.part_all(None, how, idle_only=idle_only)
 
     # -- assertions --
 
@@ -530,4 +530,5 @@ class EpollServer:
 
     def render(self, facts: Sequence[Fact]) -> str:
         """Return these facts as text."""
-        return timeline_text.render(facts, url=self.url, routes=self._router.forgotten | self._router.labels())
+        where = self.url if self.listeners else "not started yet"
+        return timeline_text.render(facts, url=where, routes=self._router.forgotten | self._router.labels())

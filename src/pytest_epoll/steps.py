@@ -268,7 +268,11 @@ def respond(
         if acts_on_reading(one):
             message = f"{one!r} acts while the request is read, which is a step before; give it to script() itself"
             raise UsageError(message)
-    return Step(f"respond({repr(response).partition('(')[2]}", lambda play: play.respond(reply))
+    given = [repr(response).partition("(")[2][:-1]]
+    given += [f"delay={delay!r}"] if delay else []
+    given += [f"gate={gate.name}"] if gate is not None else []
+    given += [f"fault={reply.faults[0] if len(reply.faults) == 1 else list(reply.faults)!r}"] if reply.faults else []
+    return Step(f"respond({', '.join(given)})", lambda play: play.respond(reply))
 
 
 def routes() -> Step:

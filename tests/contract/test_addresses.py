@@ -16,7 +16,7 @@ import aiohttp
 import httpx
 import pytest
 
-from pytest_epoll import EpollServer, Listener, errors, faults
+from pytest_epoll import EpollServer, Listener, errors, faults, steps
 from pytest_epoll.testing import RawClient, in_thread
 
 GET = b"GET /x HTTP/1.1\r\nHost: test\r\n\r\n"
@@ -61,6 +61,17 @@ def is_refused(address):
 
 
 # -- where it listens --
+
+
+@pytest.mark.parametrize("address", ["\0x", "\0a/b", "/tmp/a\0b"])
+def test_an_abstract_socket_is_refused(server, address):
+    with pytest.raises(errors.UsageError, match=r"host_or_path=.* has a NUL byte"):
+        server.also_listen(address)
+
+
+def test_an_abstract_socket_is_refused_as_a_host_too():
+    with pytest.raises(errors.UsageError, match=r"host=.* has a NUL byte"):
+        EpollServer(host=("127.0.0.1", "\0x"))
 
 
 def test_the_servers_own_listener_comes_first(server):
@@ -318,6 +329,34 @@ def test_where_one_of_them_fails_none_is_left_refusing(server, monkeypatch):
     assert [OK, OK] == [served(listener.address) for listener in server.listeners]
 
 
+def test_a_listener_closes_the_connections_that_came_in_on_it(server, second):
+    with RawClient(second.address) as mine, RawClient(server.address) as other:
+        server.wait_for_connections(2)
+
+        assert 1 == second.close_connections()
+        assert (b"", "fin") == mine.read_to_end()
+        assert [second] == [connection.listener for connection in server.connections if not connection.is_open]
+        assert 1 == server.listeners[0].close_connections(idle_only=True)
+        assert (b"", "fin") == other.read_to_end()
+
+
+def test_a_listener_closes_those_alone_that_wait_in_its_own_queue(server):
+    second = server.also_listen("127.0.0.2")
+    with server.pausing_accepts(), RawClient(second.address) as mine, RawClient(server.address) as other:
+        assert 1 == second.close_connections(how="rst")
+        assert (b"", "rst") == mine.read_to_end()
+        other.send(GET)
+        server.accept_connections()
+        assert OK == other.recv_exactly(len(OK))
+
+
+def test_a_listener_refuses_a_goodbye_that_there_is_not(server):
+    with pytest.raises(errors.UsageError, match="how='bye'"):
+        server.listeners[0].close_connections(how="bye")
+    with pytest.raises(errors.UsageTypeError, match="idle_only must be True or False"):
+        server.listeners[0].close_connections(idle_only=1)
+
+
 def test_all_connections_are_closed_whichever_listener_they_came_in_on(server, second):
     with RawClient(server.address) as one, RawClient(second.address) as other:
         server.wait_for_connections(2)
@@ -527,6 +566,20 @@ def test_the_server_says_goodbye_on_a_unix_socket(server, path):
 
 
 # -- what a Unix domain socket has not --
+
+
+def test_a_step_and_a_fault_of_a_script_that_can_only_close_are_findings_of_their_connection(server, path):
+    server.also_listen(path)
+    server.script(steps.reset(), connection=0)
+    server.script(faults.Reset(), connection=1)
+    for _ in range(2):
+        with RawClient(path) as client:
+            client.read_to_end()
+
+    assert [
+        ("inexact", "c0 no RST could be sent: a Unix domain socket has none, the connection was closed", 0, None),
+        ("inexact", "c1 no RST could be sent: a Unix domain socket has none, the connection was closed", 1, None),
+    ] == [(one.kind, one.text.partition("\n")[0], one.connection, one.exchange) for one in server.findings()]
 
 
 def cut_by(server, path, fault):

@@ -35,12 +35,25 @@ def test_an_attempt_that_never_came_is_a_finding(server):
     call(server, 1)
 
     assert ["unused", "unused"] == [finding.kind for finding in server.findings()]
-    assert "reply 2 of 3" in server.findings()[0].text
+    assert server.findings()[0].text.startswith("attempts(), test_attempts.py:34: reply 2 of 3, ")
+    assert "optional" not in server.findings()[0].text  # attempts() has none
+
+
+def test_attempts_that_never_came_are_a_finding(server):
+    server.attempts(503, faults.at_accept(faults.HangUp()))
+
+    assert [
+        'attempts(), test_attempts.py:43: never requested\n  not required? server.allow("unused")',
+        (
+            "attempt 2 of 2, faults.at_accept(faults.HangUp()), test_attempts.py:43: never run\n"
+            '  0 connections came\n  not required? server.allow("unused")'
+        ),
+    ] == [finding.text for finding in server.findings()]
 
 
 def test_a_second_plan_of_attempts_is_refused(server):
     server.attempts(503)
-    with pytest.raises(errors.UsageError, match="can never be reached"):
+    with pytest.raises(errors.UsageError, match=r"attempts\(\) can never be reached"):
         server.attempts(200)
 
 

@@ -754,7 +754,7 @@ def test_what_a_function_raises_is_a_finding_that_ends_in_the_tests_code(server)
     (kind, text), *others = findings(server)
 
     assert ("handler-error", []) == (kind, others)
-    assert text.splitlines()[0].startswith("call(broken) of test_conn.py:")
+    assert text.splitlines()[0].startswith("c0 call(broken) of test_conn.py:")
     assert "raised RuntimeError: of the test" in text.splitlines()[0]
     assert 'raise RuntimeError("of the test")' in text
     assert "_serving" not in text

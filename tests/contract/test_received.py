@@ -6,7 +6,7 @@ import json
 import httpx
 import pytest
 
-from pytest_epoll import EpollServer, errors, faults
+from pytest_epoll import EpollServer, errors, faults, steps
 from pytest_epoll._serving.barrier import Barrier
 from pytest_epoll.testing import RawClient, in_thread
 
@@ -200,6 +200,30 @@ def test_close_connections_leaves_busy_ones_alone_if_asked(server):
         assert 1 == server.close_connections(how="rst")
         assert (b"", "rst") == busy.read_to_end()
         assert 0 == server.close_connections(how="rst")
+
+
+@pytest.mark.parametrize("fault", [faults.Stall(), faults.Stall(after="head"), faults.Stall(after_reading="head")])
+def test_close_connections_leaves_those_alone_that_stall_if_asked(server, fault):
+    server.get("/x").respond(content=b"ok")
+    server.get("/stall").respond(content=b"ok", fault=fault)
+    with RawClient(server.address) as idle, RawClient(server.address) as stalled:
+        idle.send(GET)
+        idle.recv_exactly(len(OK))
+        stalled.send(b"GET /stall HTTP/1.1\r\nHost: test\r\n\r\n")
+        server.connections[1].wait_event("stalled")
+
+        assert 1 == server.close_connections(idle_only=True)
+        assert [False, True] == [connection.is_open for connection in server.connections]
+        assert 1 == server.close_connections()
+
+
+def test_close_connections_leaves_a_script_alone_that_stalls_if_asked(server):
+    server.script(steps.mark("here"), steps.stall())
+    with RawClient(server.address):
+        server.wait_for_mark("here")
+
+        assert 0 == server.close_connections(idle_only=True)
+        assert 1 == server.close_connections()
 
 
 def test_close_connections_knows_two_goodbyes(server):

@@ -936,3 +936,11 @@ def test_a_step_prints_as_code():
         "steps.respond(200, text='x')",
     ):
         assert code == repr(eval(code, {"steps": steps}))
+
+
+def test_the_step_of_an_answer_prints_what_it_waits_for_and_its_faults(server):
+    step = steps.respond(204, delay=0.5, gate=server.gate(), fault=faults.Reset(after=9))
+    both = steps.respond(204, fault=(faults.Delay(1), faults.HangUp()))
+
+    assert "steps.respond(204, delay=0.5, gate=gate 1, fault=faults.Reset(after=9))" == repr(step)
+    assert "steps.respond(204, fault=[faults.Delay(seconds=1), faults.HangUp()])" == repr(both)

@@ -35,6 +35,10 @@ def test_before_start_there_is_no_address(name):
         getattr(EpollServer(), name)
 
 
+def test_before_start_the_timeline_says_so():
+    assert "not started yet" == str(EpollServer().timeline)
+
+
 def test_start_and_stop_are_idempotent_and_a_restart_keeps_port_routes_and_records():
     server = EpollServer()
     server.get("/x").respond(content=b"ok")

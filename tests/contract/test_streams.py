@@ -457,6 +457,24 @@ def test_a_gate_tells_whether_it_was_reached(server):
     assert repr(gate).startswith("<Gate gate 1, test_streams.py:")
 
 
+def test_waiting_at_a_gate_in_the_tests_own_thread_is_bounded_and_says_how_it_is_meant(server, monkeypatch):
+    monkeypatch.setattr("pytest_epoll._serving.settings.wait_seconds", 0.01)
+    gate = server.gate()
+    with pytest.raises(
+        errors.WaitTimeout, match=r"waited 0.01 s for <Gate gate 1, .*> to be opened; .*wait_reached\(\)"
+    ):
+        gate.wait()
+
+
+def test_the_tests_own_thread_goes_on_when_a_handler_opens_the_gate(server):
+    gate = server.gate()
+    server.get("/x").handler(lambda request: gate.open() or "ok")
+    call = in_thread(fetch, server.url + "/x")
+    gate.wait()
+
+    assert b"ok" == call.result(timeout=5).content
+
+
 def test_clear_opens_the_gates_and_what_waits_finishes_with_what_it_had_chosen(server):
     server.get("/x").respond(content=b"ok", gate=server.gate())
     server.get("/y").handler(lambda request, gate=server.gate(): gate.wait() or "y")

@@ -11,14 +11,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from pytest_epoll._core import limits
-from pytest_epoll._core.checks import checked_choice, checked_timeout
+from pytest_epoll._core.checks import checked_choice, checked_flag, checked_timeout
 from pytest_epoll._eventloop.loop import LoopBlocked, LoopEnded
 from pytest_epoll._serving import settings
 from pytest_epoll._serving.waits import make_bell, runs_an_event_loop
 from pytest_epoll.errors import InternalError, UsageError, WaitTimeout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from pytest_epoll._serving.engine import Engine
 
@@ -123,7 +123,7 @@ class Barrier:
             except LoopBlocked as error:
                 self._raise_blocked(engine, error)
             else:
-                raise WaitTimeout(self._expired(timeout, describe))
+                raise WaitTimeout(self.expired(timeout, describe))
         if not condition():
             raise WaitTimeout(_stopped(describe))
 
@@ -149,19 +149,27 @@ class Barrier:
             except LoopBlocked as error:
                 self._raise_blocked(engine, error)
             else:
-                raise WaitTimeout(self._expired(timeout, describe))
+                raise WaitTimeout(self.expired(timeout, describe))
         if not condition():
             raise WaitTimeout(_stopped(describe))
 
-    def part(self, indexes: Iterable[int] | None, how: str, *, idle_only: bool = False) -> int:
-        """Say goodbye on these connections, or on all; return on how many, once it is on the wire.
+    def part(self, index: int, how: str) -> None:
+        """Say goodbye on a connection, if it is there and the server runs; errors as of `settle`."""
+        engine = self._running_engine()
+        if engine is not None:
+            self.call(lambda: engine.part(index, how))
+
+    def part_all(self, listener: int | None, how: str, *, idle_only: bool) -> int:
+        """Say goodbye on all connections, or on those of a listener; return on how many, once it is on the wire.
 
         Raises:
             UsageError: a `how` that is neither "fin" nor "rst"; otherwise as `settle`.
+            UsageTypeError: an argument of a wrong type.
         """
         checked_choice("how", how, ("fin", "rst"))
+        checked_flag("idle_only", idle_only)
         engine = self._running_engine()
-        return 0 if engine is None else self.call(lambda: engine.part(indexes, how, idle_only=idle_only))
+        return 0 if engine is None else self.call(lambda: engine.part_all(listener, how, idle_only=idle_only))
 
     def stop(self, let_go: Callable[[], None]) -> list[str]:
         """Stop the server, if it runs; from then on the record is read directly.
@@ -216,7 +224,7 @@ class Barrier:
             message = f"{error}\n{self._render()}"
             raise InternalError(message) from error.__cause__
 
-    def _expired(self, timeout: float, describe: Callable[[], str]) -> str:
+    def expired(self, timeout: float, describe: Callable[[], str]) -> str:
         """Return what was awaited, what is there, and how it came to that (law L4)."""
         return f"waited {timeout:g} s for {describe()}\n{self._render()}"
 

@@ -41,7 +41,7 @@ from pytest_epoll.errors import InternalError, UsageError
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from types import FrameType
 
     from pytest_epoll._eventloop.listener import Listener
@@ -206,20 +206,32 @@ class Engine:
             return None
         return self.probe.untaken_bytes(session.transport.sock, session.record.bytes_sent)
 
-    def part(self, indexes: Iterable[int] | None, how: str, *, idle_only: bool = False) -> int:
-        """Say goodbye on these connections, or on all; return on how many. Loop thread only.
+    def part(self, index: int, how: str) -> None:
+        """Say goodbye on a connection, if it is there; errors as of `part_all`. Loop thread only."""
+        self._part([self._sessions[index]] if index in self._sessions else [], how)
+
+    def part_all(self, listener: int | None, how: str, *, idle_only: bool) -> int:
+        """Say goodbye on all connections, or on those that a listener has accepted; return on how many.
+
+        Loop thread only.
 
         Raises:
             UsageError: "rst" on a Unix domain socket.
         """
-        if indexes is None:  # open ones: on which we have said nothing yet
-            if not idle_only:
-                self.listeners.accept_waiting()
-            sessions = [session for session in self._sessions.values() if session.transport.can_part("fin")]
-        else:
-            sessions = [self._sessions[index] for index in indexes if index in self._sessions]
-        able = [session for session in sessions if session.transport.can_part(how)]
-        parting = [session for session in able if session.is_idle or not idle_only]
+        if not idle_only:
+            self.listeners.accept_waiting(listener)
+        whence = self._journal.elsewhere
+        sessions = [
+            session
+            for index, session in self._sessions.items()
+            if listener in {None, whence.get(index, 0)}
+            and session.transport.can_part("fin")  # open ones: on which we have said nothing yet
+            and not (idle_only and (session.is_stalled or not session.is_idle))
+        ]
+        return self._part(sessions, how)
+
+    def _part(self, sessions: list[Session | Stage], how: str) -> int:
+        parting = [session for session in sessions if session.transport.can_part(how)]
         if how == "rst" and any(is_unix(session.transport.sock) for session in parting):
             message = "a Unix domain socket has no RST; use how='fin' or close()"
             raise UsageError(message)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from pytest_epoll._core import limits
+from pytest_epoll._core import clock, limits
+from pytest_epoll._serving import settings
 from pytest_epoll._serving.waits import make_bell, runs_an_event_loop
-from pytest_epoll.errors import UsageError
+from pytest_epoll.errors import UsageError, WaitTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +24,8 @@ __all__ = ("Gate",)
 
 waiting_threads: set[int] = set()
 """Threads that wait at a gate now, whichever it is; adding and removing are one step each."""
+
+_MIXED_UP = "handlers wait at a gate, and the test opens it; to wait for one of them: gate.wait_reached()"
 
 _A_DAY = 86_400.0
 """A wait at a gate has no deadline; bells want one, and look again."""
@@ -93,7 +96,10 @@ class Gate:
     def wait(self) -> None:
         """Wait in a handler until the gate is opened, or the server stops; in a coroutine: `await gate.aio.wait()`.
 
+        A handler waits as long as it takes. The main thread, where the test runs that opens gates, does not.
+
         Raises:
+            WaitTimeout: in the main thread, if nobody has opened it after the default timeout of waits.
             UsageError: called on the server's own thread, or in a thread whose event loop it would stop.
         """
         thread = threading.get_ident()
@@ -110,9 +116,25 @@ class Gate:
         if runs_an_event_loop():
             message = "gate.wait() would stop the event loop of this thread; use `await gate.aio.wait()`"
             raise UsageError(message)
+        if threading.current_thread() is not threading.main_thread():
+            with self._condition:
+                while self._is_closed(releases):
+                    self._condition.wait()
+        elif not self._opens_soon(releases, settings.wait_seconds):
+            raise WaitTimeout(
+                self._barrier.expired(settings.wait_seconds, lambda: f"{self!r} to be opened; {_MIXED_UP}")
+            )
+
+    def _opens_soon(self, releases: int, patience: float) -> bool:
+        """Wait where no handler runs: nobody might ever open it, as it is the test that does."""
+        deadline_ns = clock.now_ns() + int(patience * 1e9)
         with self._condition:
             while self._is_closed(releases):
-                self._condition.wait()
+                left_ns = deadline_ns - clock.now_ns()
+                if left_ns <= 0:
+                    return False
+                self._condition.wait(left_ns / 1e9)
+        return True
 
     def _arrive(self) -> int | None:
         """Note that somebody has come; return what `_is_closed` wants to know, or None if nobody has to wait."""

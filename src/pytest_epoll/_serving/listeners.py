@@ -103,10 +103,10 @@ class Listeners:
         if self._doors:
             self.ask(ACCEPT)
 
-    def accept_waiting(self) -> None:
+    def accept_waiting(self, index: int | None = None) -> None:
         """Accept who waits where accepts are paused: it is to hear from us that the connection ends."""
         for door in self._doors.values():
-            if door.mode == PAUSE:
+            if door.mode == PAUSE and index in {None, door.listener.index}:
                 door.listener.accept_waiting()
 
     def _doors_of(self, mode: str, index: int | None) -> list[Door]:

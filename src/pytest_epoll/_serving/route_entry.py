@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pytest_epoll._serving.replies import Reply
     from pytest_epoll._serving.request import Request
 
+ATTEMPTS = "attempts()"
+"""What the route of `EpollServer.attempts()` is called."""
+
 _TOKEN_EXTRA = frozenset("!#$%&'*+-.^_`|~")
 
 

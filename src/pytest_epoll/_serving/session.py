@@ -167,6 +167,11 @@ class Session:
         is_reading = self._intake is not None and self._intake.current is not None
         return not (self._queue or is_reading or self._is_performing() or self.transport.has_unsent)
 
+    @property
+    def is_stalled(self) -> bool:
+        """Whether a fault has it do nothing more, in the middle of an exchange or behind it."""
+        return self._channel is not None and self._channel.is_stalled
+
     def part(self, how: str) -> None:
         """Say goodbye now, whatever is under way: "fin" and drain, or "rst"."""
         if not self.transport.can_part(how):

@@ -16,6 +16,7 @@ from pytest_epoll._core.finding import KINDS, Finding
 from pytest_epoll._core.secrets import masked
 from pytest_epoll._core.showing import count, printable, shortened
 from pytest_epoll._serving.replies import acts_on_reading
+from pytest_epoll._serving.route_entry import ATTEMPTS
 from pytest_epoll._serving.scripts.verdict import script_findings
 
 if TYPE_CHECKING:
@@ -114,6 +115,14 @@ def _name(record: RequestRecord) -> str:
     return shortened(printable(f"c{record.connection}.{record.exchange}{what}"), _LINE)
 
 
+def _place(connection: int, exchange: int) -> str:
+    return f"c{connection}" if exchange == timeline.NO_EXCHANGE else f"c{connection}.{exchange}"
+
+
+def _index(number: int) -> int | None:
+    return None if number < 0 else number
+
+
 def _where(entry: RouteEntry) -> str:
     text = entry.text if len(entry.text) <= _ROUTE else entry.name  # its line of code has the criteria
     return f"{shortened(printable(text), _LINE)}, {entry.location}"
@@ -137,12 +146,17 @@ def _unused(routes: list[RouteEntry], journal: Journal) -> Iterator[Finding]:
         elif not entry.is_required:
             continue
         elif not entry.is_used:
-            how = f"not required? .route(..., optional=True), or {_accepts('unused')}"
+            how = _not_required(entry, ".route(..., optional=True)")
             yield Finding("unused", f"{where}: never requested\n{_came_close(entry, journal)}  {how}")
         else:
             for reply in entry.replies:
                 if reply.used < (reply.times or 1):
                     yield _unused_reply(entry, reply)
+
+
+def _not_required(entry: RouteEntry, how: str) -> str:
+    ways = [how] if entry.name != ATTEMPTS else []  # attempts() takes no optional=
+    return f"not required? {', or '.join((*ways, _accepts('unused')))}"
 
 
 def _came_close(entry: RouteEntry, journal: Journal) -> str:
@@ -156,7 +170,7 @@ def _unused_reply(entry: RouteEntry, reply: Reply) -> Finding:
     used = f"used {reply.used} of {reply.times} times" if reply.times else "never used"
     first = f"{_where(entry)}: reply {reply.number + 1} of {len(entry.replies)}, {reply.location}: {used}"
     came = f"{count(entry.calls, 'request')} came to the route, and replies are used in order"
-    how = f"not required? optional=True on the route, or {_accepts('unused')}"
+    how = _not_required(entry, "optional=True on the route")
     return Finding("unused", f"{first}\n  {came}\n  {how}")
 
 
@@ -189,7 +203,7 @@ def _how_far(journal: Journal, reply: tuple[int, int], kind: str) -> str:
                     sizes[place] += fact[4]
     connection, exchange = longest = max(sizes, key=lambda place: sizes[place])
     size = count(sizes[longest], "byte")
-    where = f"c{connection}" if exchange == timeline.NO_EXCHANGE else f"c{connection}.{exchange}"
+    where = _place(connection, exchange)
     if kind == timeline.REQUEST_ENDED:
         told, what = f"{where} had {size}", "requests"
     else:
@@ -199,10 +213,10 @@ def _how_far(journal: Journal, reply: tuple[int, int], kind: str) -> str:
 
 def _mishaps(journal: Journal) -> Iterator[Finding]:
     for mishap in journal.mishaps:
-        where = f"c{mishap.connection}.{mishap.exchange} " if mishap.exchange >= 0 else ""
+        where = f"{_place(mishap.connection, mishap.exchange)} " if mishap.connection >= 0 else ""
         details = mishap.traceback.removeprefix(f"{mishap.summary}\n").rstrip()
         text = f"{where}{mishap.summary}\n{indent(details, '  ')}\n  meant to happen? {_accepts('handler-error')}"
-        yield Finding("handler-error", text, mishap.connection, mishap.exchange)
+        yield Finding("handler-error", text, _index(mishap.connection), _index(mishap.exchange))
 
 
 def _malformed(journal: Journal) -> Iterator[Finding]:
@@ -224,7 +238,8 @@ def _inexact(journal: Journal) -> Iterator[Finding]:
         kind, _, why = fact[5].partition(": ")
         if kind in _NOT_KEPT:
             what = _NOT_KEPT[kind].format(count(fact[4], "byte"))
-            how = f"exact=False on the fault accepts it, or {_accepts('inexact')}"
+            how = "exact=False on the fault accepts it"
             if kind == _OF_BUFFERS:  # no fault with an exact= of its own
-                how = f"leave it out, or {_accepts('inexact')}"
-            yield Finding("inexact", f"c{fact[1]}.{fact[2]} {what}: {why}\n  {how}", fact[1], fact[2])
+                how = "leave it out"
+            text = f"{_place(fact[1], fact[2])} {what}: {why}\n  {how}, or {_accepts('inexact')}"
+            yield Finding("inexact", text, fact[1], _index(fact[2]))

@@ -176,6 +176,11 @@ class Stage:
             return False
         return self._channel.is_stalled or self._is_draining or not self._channel.is_busy or self.is_between_requests
 
+    @property
+    def is_stalled(self) -> bool:
+        """Whether a fault or a step has it do nothing more."""
+        return self._channel.is_stalled
+
     def begin_gauging(self) -> None:
         """Look before reading: it always does."""
 

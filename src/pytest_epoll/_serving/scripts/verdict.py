@@ -29,11 +29,9 @@ def script_findings(scripts: ScriptBook, journal: Journal) -> Iterator[Finding]:
             continue
         if not any(run.script is script for run in scripts.runs):
             came = count(journal.accepted, "connection")
-            yield Finding(
-                "unused",
-                f"{script.name}: never run\n  {came} came\n  not required? script(..., optional=True), or "
-                'server.allow("unused")',
-            )
+            how = "" if script.title else "script(..., optional=True), or "
+            text = f'{script.name}: never run\n  {came} came\n  not required? {how}server.allow("unused")'
+            yield Finding("unused", text)
     for run in scripts.runs:
         unmet = run.unmet()
         if unmet is not None and not (run.script.is_optional and (run.failure is None or run.has_lost_client)):
