@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from itertools import count
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core import clock, limits
@@ -58,7 +57,7 @@ def attempts(self: EpollServer, *replies: GivenReply | AtAccept) -> Route:  # no
     entry.name = entry.text = ATTEMPTS
     route.respond_with(*answers)
     if len(answers) < len(replies):  # the route itself would keep the server alive
-        plan = Attempts(tuple(_scripts_of(replies)), lambda: entry.calls)
+        plan = Attempts(tuple(_scripts_of(replies, self._scripts.indexes)), lambda: entry.calls)
         self._barrier.call(lambda: self._scripts.plan(plan))
     return route
 
@@ -69,7 +68,7 @@ def _routed() -> tuple[Step, ...]:
     return (routes(),)
 
 
-def _scripts_of(replies: Sequence[GivenReply | AtAccept]) -> Iterator[Script | None]:
+def _scripts_of(replies: Sequence[GivenReply | AtAccept], indexes: Iterator[int]) -> Iterator[Script | None]:
     location = caller()
     for number, reply in enumerate(replies, 1):
         if isinstance(reply, AtAccept):
@@ -80,7 +79,7 @@ def _scripts_of(replies: Sequence[GivenReply | AtAccept]) -> Iterator[Script | N
                 connection=None,
                 is_optional=False,
                 location=location,
-                index=next(_indexes),
+                index=next(indexes),
                 title=title,
             )
         else:
@@ -107,8 +106,8 @@ def script(  # noqa: D417 - likewise
         UsageError: no step, one behind the end of the connection, a connection that has a script or was accepted.
         UsageTypeError: something that is neither step nor fault, or an argument of a wrong type.
     """
-    made = make_script(steps_or_faults, connection, optional=optional)
     book, journal = self._scripts, self._journal
+    made = make_script(steps_or_faults, connection, optional=optional, index=next(book.indexes))
     self._barrier.call(lambda: book.add(made, journal.accepted))
 
 
@@ -137,11 +136,7 @@ def wait_for_mark(  # noqa: D417 - likewise
     return self._received.wait_for_mark(name, times, connection, timeout)
 
 
-_indexes = count(-2, -1)
-"""Of scripts, where routes have theirs from 0 on; -1 is nobody."""
-
-
-def make_script(items: Iterable[object], connection: int | None, *, optional: bool) -> Script:
+def make_script(items: Iterable[object], connection: int | None, *, optional: bool, index: int) -> Script:
     """Return a script of steps and faults; one of faults alone goes on with the routes.
 
     Raises:
@@ -169,7 +164,7 @@ def make_script(items: Iterable[object], connection: int | None, *, optional: bo
         connection=connection,
         is_optional=checked_flag("optional", optional),
         location=caller(),
-        index=next(_indexes),
+        index=index,
     )
 
 

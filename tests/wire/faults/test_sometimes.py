@@ -112,6 +112,21 @@ def test_in_a_stream():
         assert (SEED_0, []) == (met, server.findings())
 
 
+def test_on_whole_connections_it_is_drawn_alike_whatever_was_scripted_before():
+    def drawn():
+        with EpollServer() as server:
+            server.script(HALF, optional=True)
+            server.get("/x").respond(content=b"hi")
+            met = ""
+            for _ in range(16):
+                with RawClient(server.address) as client:
+                    client.send(GET)
+                    met += "1" if client.recv_exactly(len(OK)) != OK else "0"
+            return met
+
+    assert 1 == len({drawn() for _ in range(3)})
+
+
 def test_on_whole_connections():
     with EpollServer() as server:
         server.script(HALF, steps.routes())

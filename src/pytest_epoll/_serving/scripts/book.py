@@ -6,7 +6,7 @@ Loop thread only, but for `Script` itself, which never changes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING
 
 from pytest_epoll._serving.scripts.step import FAILS, LEFT, unrolled
@@ -29,7 +29,7 @@ class Script:
     connection: int | None
     is_optional: bool
     location: str
-    index: int  # among all scripts of the process's servers; below 0, so that it is no route's
+    index: int  # among the server's scripts, the same in a rerun; below -1, so that it is no route's and not nobody's
     title: str = ""  # of one that an attempt stands for
 
     @property
@@ -125,6 +125,7 @@ class ScriptBook:
         self.scripts: list[Script] = []
         self.attempts: Attempts | None = None
         self.runs: list[Run] = []
+        self.indexes = count(-2, -1)  # any thread takes the next one
 
     @property
     def is_empty(self) -> bool:
