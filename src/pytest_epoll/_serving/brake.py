@@ -97,6 +97,7 @@ class Brake:
         """Take so many bytes at once, then pause; None: no pauses."""
         if self._is_gauging:
             self._pace = pace
+            self._taken = 0  # what came before, the head that is being looked at now, costs no pause
 
     def read_on(self) -> None:
         """Have what is left of the request read, at the pace that was set."""

@@ -38,6 +38,16 @@ def test_reading_is_no_faster_than_the_rate(server):
     assert request.body_received_at - request.head_received_at >= 0.03
 
 
+def test_the_head_costs_no_pause(server):
+    server.post("/x").respond(fault=faults.SlowReads(1, size=1))
+    with RawClient(server.address) as client:
+        client.send(post(100) + b"y" * 100)
+        server.wait_for_requests(1, state="head")
+        server.last_request.wait_received(1)
+
+        assert 1 <= len(server.last_request.body_so_far)
+
+
 def test_the_connection_reads_fast_again_for_the_next_request(server):
     server.post("/x").respond(times=1, fault=faults.SlowReads(50_000, size=50))
     server.post("/x").respond()
