@@ -4,6 +4,7 @@ Pure first, on acts, for many plans; then a few through a server, over a real so
 """
 
 import contextlib
+from itertools import groupby
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -80,11 +81,17 @@ def reply(pieces, *, streamed, closes):
 REPLIES = st.builds(reply, PIECES, streamed=st.booleans(), closes=st.booleans())
 
 
+def in_segments(acts):
+    """Return the acts with sends that follow each other as one: a fault whose first piece is all of it joins them."""
+    groups = groupby(acts, lambda act: isinstance(act, Send))
+    return [item for is_sent, group in groups for item in ([sent(group)] if is_sent else group)]
+
+
 @given(REPLIES, NO_OPS)
 def test_a_plan_that_is_never_reached_changes_nothing(acts, plan):
     after = through(plan, acts)
 
-    assert acts == after
+    assert in_segments(acts) == in_segments(after)
 
 
 @given(REPLIES, PLANS)

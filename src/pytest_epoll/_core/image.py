@@ -39,7 +39,7 @@ class Image:
         head: the head, if it lies in this piece.
         body: what follows it.
         is_interim: an interim response (RFC 9110 section 15.2), which positions of the reply do not count.
-        is_event: the end of this piece is the end of a server-sent event.
+        events: where server-sent events end, counted from the beginning of the whole.
         parts: what the body consists of; plain content if it is not given.
         rest: the images that follow, None while nobody knows them; of the first image of a reply.
     """
@@ -48,9 +48,9 @@ class Image:
         "_joined",
         "_parts",
         "body",
+        "events",
         "head",
         "head_size",
-        "is_event",
         "is_interim",
         "offset",
         "rest",
@@ -64,7 +64,7 @@ class Image:
         body: bytes = b"",
         *,
         is_interim: bool = False,
-        is_event: bool = False,
+        events: tuple[int, ...] = (),
         parts: tuple[Part, ...] | None = None,
         rest: tuple[Image, ...] | None = (),
     ) -> None:
@@ -72,7 +72,7 @@ class Image:
         self.body = body
         self.head_size = len(head)
         self.is_interim = is_interim
-        self.is_event = is_event
+        self.events = events
         self.size = len(head) + len(body)
         self.rest = rest
         self.whole = self

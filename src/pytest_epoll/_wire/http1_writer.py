@@ -105,10 +105,11 @@ def interim(response: Response) -> Image:
 def piece(form: Encoding, data: bytes, *, is_event: bool) -> Image:
     """Return a piece of a streamed body of at least one byte, as a chunk where the body is chunked."""
     if not form.is_chunked:
-        return Image(b"", data, is_event=is_event)
+        return Image(b"", data, events=(len(data),) if is_event else ())
     size_line = b"%x\r\n" % len(data)
     part = _chunk_part(0, len(size_line), len(data))
-    return Image(b"", b"%s%s\r\n" % (size_line, data), is_event=is_event, parts=(part,))
+    events = (part.stop,) if is_event else ()
+    return Image(b"", b"%s%s\r\n" % (size_line, data), events=events, parts=(part,))
 
 
 def last_piece(response: Response) -> Image:

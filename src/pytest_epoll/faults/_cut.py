@@ -18,9 +18,9 @@ from pytest_epoll.faults._finder import Finder
 from pytest_epoll.faults._positions import Place, needs_length
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from pytest_epoll._core.acts import Act, Acts
+    from pytest_epoll._core.acts import Act
     from pytest_epoll._core.image import Image
     from pytest_epoll.faults._positions import Position
 
@@ -42,7 +42,7 @@ _ENDS_REPLY = (NextRequest, ShutdownWrite, WaitDelivered, SendRst, Close, Drain)
 _MOVES_ON = (Send, *_ENDS_REPLY)
 
 
-def mark(acts: Acts, positions: Iterator[Position]) -> Iterator[Act | Here]:
+def mark(acts: Iterable[Act | Here], positions: Iterator[Position]) -> Iterator[Act | Here]:
     """Yield the acts with `HERE` between them wherever a position lies; images are split there.
 
     Positions are taken one at a time and in ascending order; one that lies behind us is where we are. "end" is before
@@ -67,7 +67,7 @@ def mark(acts: Acts, positions: Iterator[Position]) -> Iterator[Act | Here]:
     yield from marker.behind_piece()
 
 
-def _is_firing(act: Act) -> bool:
+def _is_firing(act: Act | Here) -> bool:
     return isinstance(act, Fired) or (isinstance(act, Note) and act.kind == timeline.FAULT)
 
 

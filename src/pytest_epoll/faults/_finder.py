@@ -34,7 +34,7 @@ class Finder:
             self.body += last.size - last.head_size
             self._content += sum(part.end - part.begin for part in last.parts)
             self.chunks += sum(part.kind == "chunk" for part in last.parts)
-            self.events += last.is_event
+            self.events += len(last.events)
 
     def find(self, position: Position, whole: Image) -> int | None:
         """Return where in this whole a position lies; None, or an offset beyond it: not here."""
@@ -85,7 +85,8 @@ class Finder:
         return chunks[index] if 0 <= index < len(chunks) else None
 
     def _find_event(self, place: Place, whole: Image) -> int | None:
-        return whole.size if whole.is_event and self.events + 1 == place.value else None
+        index = int(str(place.value)) - self.events - 1
+        return whole.events[index] if 0 <= index < len(whole.events) else None
 
     @staticmethod
     def _find_header(place: Place, whole: Image) -> int | None:

@@ -122,7 +122,7 @@ def edited(whole: Image, edits: tuple[Edit, ...], rest: tuple[Image, ...] | None
     return Image(
         _patched(whole.head, in_head, 0) if in_head else whole.head,
         _patched(whole.body, in_body, split) if in_body else whole.body,
-        is_event=whole.is_event,
+        events=tuple(_moved(offset, edits) for offset in whole.events),
         parts=tuple(part for part in parts if part.start < part.stop),
         rest=rest,
     )

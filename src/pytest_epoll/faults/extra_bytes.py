@@ -86,4 +86,4 @@ def _may_be_last(image: Image) -> bool:
 
 
 def _joined(last: Image, extra: Image) -> Image:
-    return Image(last.head, last.body + extra.body, is_event=last.is_event, parts=last.parts)
+    return Image(last.head, last.body + extra.body, events=last.events, parts=last.parts)

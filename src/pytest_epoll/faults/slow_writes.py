@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from pytest_epoll._core.acts import Fired, Send, Sleep
 from pytest_epoll._core.pace import pace_of
+from pytest_epoll._core.showing import count
 from pytest_epoll.faults._cut import Here, mark
 from pytest_epoll.faults._fault import FaultValue
+from pytest_epoll.faults._pieces import as_one, joined
 from pytest_epoll.faults._positions import checked_position
 from pytest_epoll.faults._rate import check_rate
 
@@ -52,13 +54,20 @@ class SlowWrites(FaultValue):
         """Return the places in the reply."""
         return (self.after,)
 
+    @property
+    def unmet(self) -> str:
+        """Why it has not fired, in words for the finding."""
+        size = count(pace_of(self.bytes_per_second, self.size).size, "byte")
+        behind = "" if self.after == 0 else f" behind {self.after!r}"
+        return f"no reply had more than a first piece of {size}{behind}; a smaller size= has more pieces"
+
     def through(self, acts: Acts) -> Acts:
         """Cut what lies behind the place into pieces, and pause between them."""
         size, pause_ns = pace_of(self.bytes_per_second, self.size)
         pause = Sleep(pause_ns)
         is_behind = has_fired = False
         left = size  # of the piece that is being sent
-        for act in mark(acts, iter((self.after,))):
+        for act in joined(mark(as_one(acts), iter((self.after,)))):
             if isinstance(act, Here):
                 is_behind = True
                 continue

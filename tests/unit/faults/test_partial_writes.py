@@ -35,6 +35,89 @@ def test_pieces_count_over_several_images():
     assert [b"ab", b"c", b"d", b"e"] == pieces(faults.PartialWrites(size=2), *acts)
 
 
+def streamed(*pieces):
+    chunks = tuple(Image(b"", piece, events=(len(piece),)) for piece in pieces)
+    return [Send(Image(b"head", rest=chunks)), *map(Send, chunks)]
+
+
+def test_a_piece_that_lies_in_several_images_is_one_send():
+    assert [b"heada", b"bcdef"] == pieces(faults.PartialWrites(size=5), *streamed(b"abc", b"def"), NextRequest())
+
+
+def test_a_pause_between_two_images_ends_a_piece():
+    head, first, second = streamed(b"abc", b"def")
+    fault = faults.PartialWrites(size=8, until_read=True)
+
+    assert [
+        Send(Image(b"head", b"abc")),
+        Sleep(1),
+        WaitPeerRead(),
+        Send(Image(b"", b"d")),
+        Fired(fault),
+        WaitPeerRead(),
+        Send(Image(b"", b"ef")),
+        NextRequest(),
+    ] == through(fault, head, first, Sleep(1), second, NextRequest())
+
+
+def test_of_a_live_stream_each_image_is_a_piece_that_is_waited_for():
+    fault = faults.PartialWrites(cuts=("head",), until_read=True)
+    live = (Send(Image(b"head", rest=None)), Send(Image(b"", b"abc")), Send(Image(b"", b"def")), NextRequest())
+
+    assert [
+        Send(Image(b"head")),
+        Fired(fault),
+        WaitPeerRead(),
+        Send(Image(b"", b"abc")),
+        WaitPeerRead(),
+        Send(Image(b"", b"def")),
+        NextRequest(),
+    ] == through(fault, *live)
+
+
+def test_an_interim_response_is_a_piece_that_is_waited_for():
+    fault = faults.PartialWrites(cuts=(0,), until_read=True)
+    interim = Send(Image(b"103", is_interim=True))
+
+    assert [interim, Fired(fault), WaitPeerRead(), Send(IMAGE), NextRequest()] == through(
+        fault, interim, Send(IMAGE), NextRequest()
+    )
+
+
+@pytest.mark.parametrize("cut", [0, "end", 10])
+def test_a_cut_with_nothing_on_one_side_is_none(cut):
+    assert [Send(IMAGE), NextRequest()] == through(faults.PartialWrites(cuts=(cut,)))
+
+
+@pytest.mark.parametrize("cuts", [(6, 1, "head"), ("head", 6, 1), (6, "head", 1)])
+def test_cuts_are_made_in_whatever_order_they_are_given(cuts):
+    image = Image(b"head", b"body")
+
+    assert [b"h", b"ead", b"bo", b"dy"] == pieces(faults.PartialWrites(cuts=cuts), Send(image), NextRequest())
+
+
+def test_what_a_fault_to_the_left_has_put_in_place_of_the_rest_is_sent_as_it_is():
+    chunk = Image(b"", b"abc")
+    acts = (Send(Image(b"head", rest=(chunk,))), Send(Image(b"", b"other")), NextRequest())
+
+    assert [b"hea", b"d", b"ot", b"her"] == pieces(faults.PartialWrites(size=3), *acts)
+
+
+@pytest.mark.parametrize(("number", "sent"), [(1, b"headabc"), (2, b"headabcdef")])
+def test_left_to_right_events_are_found_in_pieces(number, sent):
+    writes, hang_up = faults.PartialWrites(size=6), faults.HangUp(after=faults.event(number))
+    acts = hang_up.through(writes.through(iter((*streamed(b"abc", b"def", b"ghi"), NextRequest()))))
+
+    assert sent == b"".join(act.image.joined() for act in acts if isinstance(act, Send))
+
+
+def test_what_is_only_noted_does_not_part_a_piece():
+    corrupt, writes = faults.Corrupt(at=5), faults.PartialWrites(size=9)
+    acts = list(writes.through(corrupt.through(iter((*streamed(b"abc", b"def"), NextRequest())))))
+
+    assert [Fired(corrupt), Send(Image(b"head", b"a\x9dcde")), Fired(writes), Send(Image(b"", b"f"))] == acts[:-1]
+
+
 def test_until_read_waits_between_pieces_and_not_behind_the_last():
     fault = faults.PartialWrites(sizes=(5,), until_read=True)
 
@@ -95,7 +178,16 @@ def test_the_repr_is_code_to_paste(text):
 
 @pytest.mark.parametrize(
     "arguments",
-    [{}, {"size": 1, "sizes": (1,)}, {"size": 0}, {"sizes": (1, 0)}, {"cuts": (-1,)}, {"size": 1, "delay": -1}],
+    [
+        {},
+        {"size": 1, "sizes": (1,)},
+        {"size": 0},
+        {"sizes": (1, 0)},
+        {"sizes": ()},
+        {"cuts": ()},
+        {"cuts": (-1,)},
+        {"size": 1, "delay": -1},
+    ],
 )
 def test_what_cannot_mean_anything_is_refused(arguments):
     with pytest.raises(errors.UsageError):

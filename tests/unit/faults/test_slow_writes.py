@@ -48,6 +48,13 @@ def test_the_pace_counts_over_several_images():
     ]
 
 
+def test_a_piece_that_lies_in_several_images_is_one_send():
+    chunks = (Image(b"", b"abc"), Image(b"", b"def"))
+    acts = through(faults.SlowWrites(1000, size=5), Send(Image(b"head", rest=chunks)), *map(Send, chunks))
+
+    assert [b"heada", b"bcdef"] == [act.image.joined() for act in acts if isinstance(act, Send)]
+
+
 def test_an_interim_response_is_not_slowed():
     interim = Image(b"HTTP/1.1 103 Early Hints\r\n\r\n", is_interim=True)
 

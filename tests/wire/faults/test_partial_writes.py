@@ -31,6 +31,40 @@ def test_byte_by_byte(server):
         assert [REPLY[i : i + 1] for i in range(len(REPLY))] == reads(client, len(REPLY))
 
 
+CHUNKS = b"3\r\nabc\r\n5\r\ndefgh\r\n"
+STREAMED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNKS + b"0\r\n\r\n"  # 47 + 18 + 5 bytes
+
+
+@pytest.mark.parametrize("size", [7, 30, 50, 69])
+def test_a_piece_that_lies_in_several_chunks_is_one_read(server, size):
+    server.get("/x").respond(stream=[b"abc", b"defgh"], fault=faults.PartialWrites(size=size, until_read=True))
+    with RawClient(server.address) as client:
+        client.send(GET)
+
+        assert [STREAMED[i : i + size] for i in range(0, 70, size)] == reads(client, len(STREAMED))
+    assert [] == server.findings()
+
+
+def test_each_item_of_a_live_stream_is_a_read(server):
+    server.get("/x").respond(
+        stream=lambda: [b"abc", b"defgh"], fault=faults.PartialWrites(cuts=(20, 50), until_read=True)
+    )
+    with RawClient(server.address) as client:
+        client.send(GET)
+
+        assert [STREAMED[:20], STREAMED[20:47], b"3\r\n", b"abc\r\n", CHUNKS[8:], b"0\r\n\r\n"] == reads(client, 70)
+
+
+def test_interim_responses_are_reads_of_their_own(server):
+    server.get("/x").respond(
+        content=b"hello", informational=[103], fault=faults.PartialWrites(cuts=("head",), until_read=True)
+    )
+    with RawClient(server.address) as client:
+        client.send(GET)
+
+        assert [b"HTTP/1.1 103 Early Hints\r\n\r\n", REPLY[:38], REPLY[38:]] == reads(client, 28 + len(REPLY))
+
+
 def test_the_connection_goes_on_afterwards(server):
     server.get("/x").respond(content=b"hello", fault=faults.PartialWrites(cuts=("head",), until_read=True))
     with RawClient(server.address) as client:
@@ -67,8 +101,10 @@ def test_a_reply_without_a_second_piece_is_a_finding(server):
     with RawClient(server.address) as client:
         client.send(GET)
         client.recv_exactly(len(REPLY))
+        (finding,) = server.findings()
 
-        assert ["unfired"] == [finding.kind for finding in server.findings()]
+        assert "unfired" == finding.kind
+        assert "no reply had a byte behind its first 43 bytes" in str(finding)
 
 
 def test_a_client_that_never_reads_holds_back_nobody_else(server):

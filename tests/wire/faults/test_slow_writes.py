@@ -44,14 +44,23 @@ def test_only_what_lies_behind_the_position_is_slow(server):
     assert [40, 50, 50] == sent_sizes(server)
 
 
-@pytest.mark.parametrize("fault", [faults.SlowWrites(1, size=140), faults.SlowWrites(1, size=1, after=139)])
-def test_a_rest_of_one_piece_is_not_slow_and_that_is_a_finding(server, fault):
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (faults.SlowWrites(1, size=140), "a first piece of 140 bytes;"),
+        (faults.SlowWrites(1, size=1, after=139), "a first piece of 1 byte behind 139;"),
+    ],
+)
+def test_a_rest_of_one_piece_is_not_slow_and_that_is_a_finding(server, fault, reason):
     server.get("/x").respond(content=b"x" * 100, fault=fault)
     with RawClient(server.address) as client:
         client.send(GET)
 
         assert REPLY == client.recv_exactly(140)
-        assert ["unfired"] == [finding.kind for finding in server.findings()]
+        (finding,) = server.findings()
+
+        assert "unfired" == finding.kind
+        assert reason in str(finding)
 
 
 def test_stop_does_not_wait_for_the_rest(trigger_mode):
