@@ -4,8 +4,12 @@ VENV ?= .venv
 PY = $(VENV)/bin/python
 STAMP = $(VENV)/.installed
 PROVE_TIMES ?= 1000
+QUICK = quick-unit quick-contract quick-wire
 
-.PHONY: demo test quick check prove bench picture docs clean
+# Where this is set, every process of every run compiles all tests and the package anew: a third of what a run takes.
+export PYTHONDONTWRITEBYTECODE =
+
+.PHONY: demo test quick $(QUICK) check prove bench picture docs clean
 
 demo: $(STAMP)  ## real clients against flaky peers, with the wire timeline printed
 	$(PY) -m pytest tests/examples/demo -s -q -p no:randomly -p no:cacheprovider
@@ -20,8 +24,13 @@ test: $(STAMP)  ## the whole suite, with branch coverage of what its first part 
 	$(PY) -m coverage report --fail-under=90
 	$(PY) -m pytest -n 3 --all $(addprefix --ignore=,$(COVERING))
 
+# Three processes, so that one has work while others wait. Each collects its own part alone, and no test has to be
+# reported from one process to another, which takes longer than most of these tests.
 quick: $(STAMP)  ## the inner loop, in one trigger mode
-	$(PY) -m pytest -n 3 --dist worksteal -x -m "not slow" --one-mode --prove-times=2 tests/unit tests/contract tests/wire tests/architecture
+	+@$(MAKE) --no-print-directory --output-sync=target -j3 $(QUICK)
+
+$(QUICK): quick-%: $(STAMP)
+	@$(PY) -m pytest -q -x -p no:cacheprovider -o faulthandler_timeout=0 -m "not slow" --one-mode tests/$*
 
 check: $(STAMP)  ## everything that reads the code without running the server
 	$(PY) -m ruff format --check .
