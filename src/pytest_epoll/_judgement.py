@@ -24,6 +24,7 @@ import pluggy
 import pytest
 
 from pytest_epoll._core import clock
+from pytest_epoll._core.location import is_ours
 from pytest_epoll._reporting import chance_text, client_text, near_miss, timeline_text, wire_note
 from pytest_epoll._serving import phases
 from pytest_epoll._serving.registry import forget_stopped_servers, is_running, known_servers, latest
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from pytest_epoll._core.timeline import Fact
     from pytest_epoll._serving.hooks import Hooks
 
-_PACKAGE = str(Path(__file__).parent) + "/"
 _PLUGGY = str(Path(pluggy.__file__).parent) + "/"
 
 _LATE_KINDS = frozenset(("unmatched", "handler-error"))
@@ -159,7 +159,7 @@ def hide_our_frames(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
     """
     if isinstance(excinfo.value, _AT_THE_CALL):
         for entry in excinfo.traceback:
-            if str(entry.path).startswith(_PACKAGE):
+            if is_ours(str(entry.path)):
                 entry.frame.f_globals.setdefault("__tracebackhide__", _is_at_the_call)
 
 
@@ -288,7 +288,7 @@ def _without_pluggy(hook: pluggy.HookCaller) -> Callable[..., object]:
 
 
 def _is_in_between(path: str) -> bool:
-    return path.startswith((_PACKAGE, _PLUGGY))
+    return is_ours(path) or path.startswith(_PLUGGY)
 
 
 def _stop(docket: Docket, server: EpollServer) -> None:

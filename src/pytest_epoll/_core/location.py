@@ -1,16 +1,22 @@
-"""Where in the test's code a call came from: what findings and timelines name."""
+"""Whose code a frame is: the test's, which findings and timelines name, or ours, which reports leave out."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Final
 
-_PACKAGE = str(Path(__file__).parents[1]) + "/"
+_PACKAGE: Final = str(Path(__file__).parents[1]) + "/"
+
+
+def is_ours(path: str) -> bool:
+    """Whether a file is one of this package."""
+    return path.startswith(_PACKAGE)
 
 
 def caller() -> str:
     """Return "file.py:12", the innermost frame that is not ours."""
     frame = sys._getframe(1)  # noqa: SLF001 - what `inspect.currentframe` returns, without its import
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back is not None and is_ours(frame.f_code.co_filename):
         frame = frame.f_back
     return f"{frame.f_code.co_filename.rpartition('/')[2]}:{frame.f_lineno}"

@@ -15,15 +15,13 @@ from __future__ import annotations
 import sys
 import threading
 import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core import clock
+from pytest_epoll._core.location import is_ours
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_PACKAGE = str(Path(__file__).parents[1]) + "/"
 
 
 class _Worker:
@@ -110,10 +108,10 @@ def _stack_of(thread: threading.Thread) -> str:
     if frame is None:
         return ""
     entries = traceback.extract_stack(frame)
-    while entries and _is_ours(entries[0]):
+    while entries and _is_above_the_job(entries[0].filename):
         del entries[0]
     return "".join(traceback.format_list(entries))
 
 
-def _is_ours(entry: traceback.FrameSummary) -> bool:
-    return entry.filename == threading.__file__ or entry.filename.startswith(_PACKAGE)
+def _is_above_the_job(path: str) -> bool:
+    return path == threading.__file__ or is_ours(path)

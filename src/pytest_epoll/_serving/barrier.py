@@ -230,8 +230,8 @@ class Barrier:
 
     def _raise_blocked(self, engine: Engine, error: LoopBlocked) -> NoReturn:
         self._raise_failure(engine)
-        place, is_ours = engine.where_it_stands()
-        if is_ours:
+        place, is_our_code = engine.where_it_stands()
+        if is_our_code:
             message = f"{error}; {place}\n{self._render()}"
             raise InternalError(message) from error
         message = f"{error}; {place}\npredicates and hooks run on the server's thread and must not block"

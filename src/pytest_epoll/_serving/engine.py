@@ -22,10 +22,10 @@ import os
 import sys
 import threading
 import weakref
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core import clock, limits, timeline
+from pytest_epoll._core.location import is_ours
 from pytest_epoll._core.messages import ConnectionRecord
 from pytest_epoll._eventloop.loop import Loop
 from pytest_epoll._eventloop.poller import make_poller
@@ -53,8 +53,6 @@ if TYPE_CHECKING:
     from pytest_epoll._serving.scripts.stage import Stage
 
 _running: weakref.WeakSet[Engine] = weakref.WeakSet()
-
-_PACKAGE = str(Path(__file__).parents[1])
 
 
 class Engine:
@@ -148,9 +146,9 @@ class Engine:
             _running.discard(self)
             running = self._workers.stop(deadline_ns)
             return [f"{label} still runs, {limits.STOP_SECONDS:g} s after stop():\n{stack}" for label, stack in running]
-        place, is_ours = self.where_it_stands()
+        place, is_our_code = self.where_it_stands()
         message = f"{self._thread.name}, the server's thread, did not end when it was told to; {place}"
-        if is_ours:
+        if is_our_code:
             raise InternalError(message)
         self._workers.stop(deadline_ns)
         return [message]
@@ -181,7 +179,7 @@ class Engine:
         if frame is None:
             return "it has just ended", True
         stack = [entry for entry in _stack(frame) if _is_of_interest(entry)]
-        foreign = [entry for entry in stack if not entry.f_code.co_filename.startswith(_PACKAGE)]
+        foreign = [entry for entry in stack if not is_ours(entry.f_code.co_filename)]
         lines = traceback.format_list(
             traceback.StackSummary.extract((entry, entry.f_lineno) for entry in foreign or stack[-3:])
         )

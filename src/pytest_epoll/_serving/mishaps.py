@@ -6,10 +6,10 @@ Texts are made at once: a traceback that is kept keeps every local variable aliv
 from __future__ import annotations
 
 import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core import clock, timeline
+from pytest_epoll._core.location import is_ours
 from pytest_epoll._core.messages import Mishap
 from pytest_epoll.errors import UsageError
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from pytest_epoll._core.messages import RequestRecord
     from pytest_epoll._eventloop.loop import Loop
     from pytest_epoll._serving.journal import Journal
-
-_PACKAGE = str(Path(__file__).parents[1]) + "/"
 
 
 def note_mishap(journal: Journal, loop: Loop, what: str, record: RequestRecord, error: BaseException) -> None:
@@ -46,14 +44,10 @@ def describe(error: BaseException) -> str:
 def format_foreign(error: BaseException) -> str:
     """Return an exception's traceback without the frames of ours that it begins with; of a mistake without any."""
     if isinstance(error, UsageError):
-        foreign = [entry for entry in traceback.extract_tb(error.__traceback__) if not _is_ours(entry.filename)]
+        foreign = [entry for entry in traceback.extract_tb(error.__traceback__) if not is_ours(entry.filename)]
         head = ["Traceback (most recent call last):\n", *traceback.format_list(foreign)] if foreign else []
         return "".join((*head, *traceback.format_exception_only(type(error), error)))
     begin: TracebackType | None = error.__traceback__
-    while begin is not None and _is_ours(begin.tb_frame.f_code.co_filename):
+    while begin is not None and is_ours(begin.tb_frame.f_code.co_filename):
         begin = begin.tb_next
     return "".join(traceback.format_exception(type(error), error, begin or error.__traceback__))
-
-
-def _is_ours(path: str) -> bool:
-    return path.startswith(_PACKAGE)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import _thread
 import errno
 from inspect import isasyncgenfunction, isawaitable, iscoroutinefunction, isgenerator, isgeneratorfunction
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_epoll._core.location import is_ours
 from pytest_epoll.errors import UsageTypeError
 
 if TYPE_CHECKING:
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pytest_epoll._serving.scripts.conn import Conn
-
-_PACKAGE = str(Path(__file__).parents[2]) + "/"
 
 
 def checked_function(function: object) -> str:
@@ -71,7 +69,7 @@ def _without_our_end(error: BaseException) -> bool:
     last: TracebackType | None = None  # of the test's
     entry = error.__traceback__
     while entry is not None:
-        if not entry.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+        if not is_ours(entry.tb_frame.f_code.co_filename):
             last = entry
         entry = entry.tb_next
     if last is None or last.tb_next is None:
