@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core.checks import checked_whole
-from pytest_epoll._reporting import near_miss
+from pytest_epoll._reporting import near_miss, received_text
 from pytest_epoll._serving.closest import closest_requests
 from pytest_epoll.errors import UsageError, UsageTypeError
 
@@ -106,4 +106,4 @@ def check_order(wanted: Iterable[object], requests: Sequence[Request]) -> None:
         ):
             missing = len(names) - 1
     if missing is not None:
-        raise AssertionError(near_miss.describe_order(names, missing, list(map(str, requests))))
+        raise AssertionError(received_text.describe_order(names, missing, list(map(str, requests))))

@@ -25,7 +25,7 @@ import pytest
 
 from pytest_epoll._core import clock
 from pytest_epoll._core.location import is_ours
-from pytest_epoll._reporting import chance_text, client_text, near_miss, timeline_text, wire_note
+from pytest_epoll._reporting import chance_text, client_text, findings_text, timeline_text, wire_note
 from pytest_epoll._serving import phases
 from pytest_epoll._serving.registry import forget_stopped_servers, is_running, known_servers, latest
 from pytest_epoll.errors import (
@@ -330,7 +330,7 @@ def _late(docket: Docket) -> dict[EpollServer, list[Finding]]:
 def _as_error(docket: Docket, found: dict[EpollServer, list[Finding]], *, when: str = "") -> EpollFindings:
     """Return the findings as an exception that names the server of each, if there are several."""
     texts = [
-        (f"{server.url}: " if len(docket.servers) > 1 else "") + when + near_miss.describe_findings(findings)
+        (f"{server.url}: " if len(docket.servers) > 1 else "") + when + findings_text.describe(findings)
         for server, findings in found.items()
     ]
     return EpollFindings([finding for findings in found.values() for finding in findings], "\n\n".join(texts))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_epoll._core import limits
 from pytest_epoll._core.checks import checked_choice, checked_whole
-from pytest_epoll._reporting import near_miss
+from pytest_epoll._reporting import near_miss, received_text
 from pytest_epoll._scripting import awaiting_marks
 from pytest_epoll._serving.closest import closest_routes
 from pytest_epoll._serving.connection import Connection
@@ -130,7 +130,7 @@ class Received:
                 return sum(state == "head" or record.complete is not None for record in records()) >= n
             return (journal.ended if state == "ended" else len(journal.requests)) >= n
 
-        return have_come, timeout, lambda: self._and_why(near_miss.describe_requests(n, state, records()))
+        return have_come, timeout, lambda: self._and_why(received_text.describe_requests(n, state, records()))
 
     def _awaiting_connections(self, n: int, timeout: float) -> WaitArguments:
         checked_whole("n", n, least=0)
@@ -138,7 +138,7 @@ class Received:
         return (
             lambda: len(journal.connections) >= n,
             timeout,
-            lambda: self._and_why(near_miss.describe_connections(n, len(journal.connections))),
+            lambda: self._and_why(received_text.describe_connections(n, len(journal.connections))),
         )
 
     def _and_why(self, text: str) -> str:

@@ -14,7 +14,7 @@ from pytest_epoll._core.location import caller
 from pytest_epoll._core.messages import Mishap
 from pytest_epoll._eventloop.poller import check_poller
 from pytest_epoll._received import Received, ServerAio, explainer, make_desk, viewer
-from pytest_epoll._reporting import near_miss, timeline_text
+from pytest_epoll._reporting import findings_text, timeline_text
 from pytest_epoll._serving import registry, verdict
 from pytest_epoll._serving.barrier import Barrier
 from pytest_epoll._serving.context import checked_reading
@@ -483,7 +483,7 @@ class EpollServer:
         __tracebackhide__ = True
         found = self.findings()
         if found:
-            raise EpollFindings(found, near_miss.describe_findings(found))
+            raise EpollFindings(found, findings_text.describe(found))
 
     def allow(self, *kinds: str) -> None:
         """Accept findings of these kinds from now on, because the test provokes them.

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core.showing import count
-from pytest_epoll._reporting import client_checks, near_miss
+from pytest_epoll._reporting import client_checks, received_text
 from pytest_epoll._reporting.client_story import Conversation, Exchange, gather
 from pytest_epoll._reporting.timeline_rows import name_of
 
@@ -206,7 +206,7 @@ def pipelines(talks: Sequence[Conversation], wrong: Sequence[Exchange]) -> str:
 def unasked(record: RequestRecord) -> tuple[str, float]:
     """Return how a request that did not wait is called, and how many seconds behind its head its body began."""
     head_ns, body_ns = record.head_received_ns or 0, record.body_started_ns or 0
-    name = f"{name_of(record.connection, record.exchange)} {near_miss.name_of(record)}"
+    name = f"{name_of(record.connection, record.exchange)} {received_text.name_of(record)}"
     return name, max(0, body_ns - head_ns) / 1e9
 
 

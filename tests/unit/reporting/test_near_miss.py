@@ -4,7 +4,6 @@ import pytest
 
 from pytest_epoll import EpollServer, match
 from pytest_epoll._core.comparison import Comparison, Criterion, RouteSummary
-from pytest_epoll._core.finding import Finding
 from pytest_epoll._reporting import near_miss
 from pytest_epoll._serving.closest import closest_requests
 from pytest_epoll._serving.route_entry import Pattern
@@ -360,68 +359,4 @@ def test_the_closest_requests_are_found_among_many():
     assert [name for name, _ in closest] == ["c0.49 POST /v1/orders", "c0.50 POST /v1/order"]
 
 
-def test_a_long_list_of_requests_is_cut_in_the_middle():
-    lines = list(near_miss.what_came([f"GET /{number}" for number in range(40)]))
-
-    assert lines[0] == "40 requests came, in order:"
-    assert lines[6:9] == ["  GET /5", "  ... 28 more lines", "  GET /34"]
-
-
-def test_an_order_that_was_not_kept_says_what_is_missing():
-    text = near_miss.describe_order(["GET /a", "GET /b", "GET /c"], 1, ["GET /a"])
-
-    assert text.splitlines() == [
-        "GET /b did not come behind GET /a",
-        "  1. GET /a  came",
-        "  2. GET /b  missing",
-        "  3. GET /c  not looked for",
-        "  1 request came, in order:",
-        "    GET /a",
-    ]
-
-
 # -- findings and waits --
-
-
-def test_findings_are_counted_and_set_apart():
-    text = near_miss.describe_findings([Finding("unused", "one\n  more"), Finding("script", "two")])
-
-    assert text == "2 findings\n\nunused: one\n  more\n\nscript: two"
-
-
-def test_findings_that_are_alike_are_shown_once():
-    found = [Finding("unmatched", f"c0.{number} GET /a\n  closest: x\n", 0, number) for number in range(100)]
-
-    assert near_miss.describe_findings(found).splitlines() == [
-        "100 findings",
-        "",
-        "unmatched: c0.0 GET /a",
-        "  and the same of c0.1 GET /a, c0.2 GET /a, c0.3 GET /a and 96 more",
-        "  closest: x",
-    ]
-
-
-def test_an_expired_wait_lists_how_far_each_request_is(record):
-    ended = record()
-    ended.status = 200
-    ended.sent.add(b"x")
-    half = record(b"POST /b HTTP/1.1\r\nContent-Length: 100\r\n\r\n", connection=1, body=b"x" * 40, complete=None)
-    patient = record(
-        b"PUT /c HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n", connection=2, complete=None
-    )
-    broken = record(connection=3, complete=False)
-    broken.error = "the client reset the connection"
-
-    text = near_miss.describe_requests(5, "ended", [ended, half, patient, broken])
-
-    assert text.splitlines() == [
-        "5 requests, 2 have ended",
-        "  c0.0 GET /a   ended, answered 200",
-        "  c1.0 POST /b  head and 40 of 100 body bytes received; the client is still sending or has stopped",
-        "  c2.0 PUT /c   head and 0 of 9 body bytes received; the client waits for 100 Continue",
-        "  c3.0 GET /a   broken off: the client reset the connection",
-    ]
-
-
-def test_a_wait_for_which_nothing_came_says_that():
-    assert near_miss.describe_requests(1, "ended", []) == "1 request, 0 have ended\n  no request came"
