@@ -49,7 +49,10 @@ def attempts(self: EpollServer, *replies: GivenReply | AtAccept) -> Route:  # no
         UsageTypeError: something that is no reply.
     """
     answers = [reply for reply in replies if not isinstance(reply, AtAccept)]
-    if replies and not answers:
+    if not replies:
+        message = "attempts() needs at least one reply"
+        raise UsageError(message)
+    if not answers:
         message = "attempts() needs at least one reply that is no at_accept(); to break every connection: script(fault)"
         raise UsageError(message)
     route = self.route(priority=float("inf"), optional=False)

@@ -58,7 +58,7 @@ def test_a_second_plan_of_attempts_is_refused(server):
 
 
 def test_attempts_of_nothing_are_refused(server):
-    with pytest.raises(errors.UsageError, match="at least one reply"):
+    with pytest.raises(errors.UsageError, match=r"^attempts\(\) needs at least one reply$"):
         server.attempts()
 
 

@@ -127,6 +127,8 @@ def test_the_decorator_returns_the_function_and_what_it_answers_is_recorded(serv
         (lambda request: 99, "three digits"),
         (lambda request: (200, "a", 5), "headers= takes"),
         (lambda request: faults.Reset(after=5), "needs a reply"),
+        (lambda request: faults.HangUp(after_reading="head"), "acts while the request is read"),
+        (lambda request: Response().with_faults(faults.NoContinue()), "acts while the request is read"),
         (lambda request: 1 / 0, "ZeroDivisionError: division by zero"),
         (lambda request: pytest.fail("no"), "Failed: no"),
         (lambda request: {"a": {1}}, "can't be written as JSON"),
@@ -183,7 +185,7 @@ def test_a_mistake_behind_the_head_breaks_the_reply_off_so_that_it_shows(server,
         fetch(server.url + "/x")
 
 
-@pytest.mark.parametrize("item", ["text", None, b"a".hex, -1, [b"a"]])
+@pytest.mark.parametrize("item", ["text", None, b"a".hex, -1, [b"a"], faults.StopReading()])
 def test_an_item_that_is_none_of_a_streams_breaks_it_off(server, item):
     server.get("/x").handler(lambda request: iter([b"abc", item]))
     answer, how = ask(server, GET)

@@ -200,6 +200,16 @@ def test_a_fault_in_a_stream_that_is_not_reached_is_a_finding(server):
     assert ["unfired"] == kinds(server)
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [faults.RespondEarly(), faults.Reset(after_reading=faults.body(1)), faults.Sometimes(faults.SlowReads(1), 1)],
+)
+@pytest.mark.parametrize("name", ["stream", "events"])
+def test_a_fault_in_a_stream_that_acts_while_the_request_is_read_is_refused(server, name, fault):
+    with pytest.raises(errors.UsageError, match=f"^{name}=: .*; use fault= instead$"):
+        server.post("/x").respond(**{name: [b"ab", fault]})
+
+
 def test_faults_of_the_reply_apply_to_the_whole_stream(server):
     server.get("/x").respond(stream=[b"ab", b"c"], fault=faults.Reset(after=len(HEAD) + 3))
     with RawClient(server.address) as client:

@@ -35,7 +35,7 @@ class Score:
 
     Raises:
         UsageTypeError: something that is no score, or an item in a list that is none of a score's.
-        UsageError: a pause that is no duration.
+        UsageError: a pause that is no duration, or a fault in a list that acts while the request is read.
     """
 
     __slots__ = ("_is_used_up", "_source", "is_events", "is_one_shot", "items")
@@ -95,8 +95,14 @@ class Score:
 
         Raises:
             UsageTypeError: something else.
-            UsageError: a pause that is no duration.
+            UsageError: a pause that is no duration, or a fault that acts while the request is read.
         """
+        if is_fault(item) and getattr(item, "acts_on_reading", False):
+            message = (
+                f"{self._name}=: {item!r} acts while the request is read, which is over when a stream is sent; "
+                "use fault= instead"
+            )
+            raise UsageError(message)
         if is_gate(item) or is_fault(item):
             return item
         if isinstance(item, (int, float)) and not isinstance(item, bool):

@@ -248,7 +248,7 @@ def as_response(result: Any) -> Response:
 
     Raises:
         UsageTypeError: it is nothing that a handler may return.
-        UsageError: a fault that needs a reply to act on.
+        UsageError: a fault that needs a reply to act on, or that acts while the request is read.
     """
     if isinstance(result, Response):
         _refuse_late(result)
@@ -262,7 +262,9 @@ def as_response(result: Any) -> Response:
         return _from_tuple(result)
     if is_fault(result):
         _refuse_dependent(result)
-        return Response().with_faults(result)
+        response = Response().with_faults(result)
+        _refuse_late(response)
+        return response
     return Response(**_body_argument(result))
 
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pytest_epoll._core.acts import ReadTo, SendContinue, SetOption
 from pytest_epoll._core.limits import LOOKAHEAD
 from pytest_epoll.errors import UsageError
 from pytest_epoll.faults._cut import Here, mark
 from pytest_epoll.faults._fault import NEVER_REACHED, FaultValue
-from pytest_epoll.faults._positions import Place, checked_position, checked_reading_position, looks_ahead
+from pytest_epoll.faults._positions import (
+    Place,
+    checked_position,
+    checked_reading_position,
+    looks_ahead,
+    surely_lies_before,
+)
 
 if TYPE_CHECKING:
     from pytest_epoll._core.acts import Act, Acts
@@ -104,13 +110,23 @@ def room_to_look(position: Position) -> Acts:
         yield SetOption("room_to_look", _ROOM_TO_LOOK)
 
 
+def _comes_first(position: Position, act: ReadTo) -> bool:
+    other: Any = act.position
+    if act.instead is None:
+        return not surely_lies_before(other, position)
+    return surely_lies_before(position, other)
+
+
 def while_reading(acts: Acts, position: Position, then: tuple[Act, ...]) -> Acts:
-    """Do something at a place of the request, in place of all that follows; not one byte beyond it is taken."""
+    """Do something at a place of the request, in place of all that follows; not one byte beyond it is taken.
+
+    What faults to the left do at a place that lies behind it comes later, as far as that can be told beforehand.
+    """
     for act in acts:
         if isinstance(act, SendContinue):
             yield replace(act, unless_at=(*act.unless_at, position))
             continue
-        if isinstance(act, ReadTo) and act.instead is None:
+        if isinstance(act, ReadTo) and _comes_first(position, act):
             yield from room_to_look(position)
             yield ReadTo(position, read_on=False, instead=then, within=act.position)
         yield act

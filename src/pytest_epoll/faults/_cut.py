@@ -13,7 +13,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pytest_epoll._core import timeline
-from pytest_epoll._core.acts import Close, Drain, Fired, NextRequest, Note, Send, SendRst, ShutdownWrite, WaitDelivered
+from pytest_epoll._core.acts import (
+    Close,
+    Drain,
+    Fired,
+    NextRequest,
+    Note,
+    Send,
+    SendRst,
+    ShutdownWrite,
+    WaitDelivered,
+    WaitReadable,
+    branches,
+)
 from pytest_epoll.faults._finder import Finder
 from pytest_epoll.faults._positions import Place, needs_length
 
@@ -42,6 +54,11 @@ _ENDS_REPLY = (NextRequest, ShutdownWrite, WaitDelivered, SendRst, Close, Drain)
 _MOVES_ON = (Send, *_ENDS_REPLY)
 
 
+def ends_reply(act: Act | Here) -> bool:
+    """Whether an act comes only when the reply is over: so does a fault's wait for what the client does then."""
+    return isinstance(act, _ENDS_REPLY) or (isinstance(act, WaitReadable) and any(branches(act)))
+
+
 def mark(acts: Iterable[Act | Here], positions: Iterator[Position]) -> Iterator[Act | Here]:
     """Yield the acts with `HERE` between them wherever a position lies; images are split there.
 
@@ -56,7 +73,7 @@ def mark(acts: Iterable[Act | Here], positions: Iterator[Position]) -> Iterator[
         if not is_left_acting:
             yield from marker.behind_piece()
         if not isinstance(act, Send):
-            if isinstance(act, _ENDS_REPLY):
+            if ends_reply(act):
                 yield from marker.at_end()
             yield act
         elif act.image.is_interim:
@@ -80,6 +97,7 @@ class _Marker:
         self._finder = Finder()
         self._interims = 0
         self._piece: Image | None = None  # what was sent last
+        self._sent = 0  # bytes of the reply
 
     def at_end(self) -> Iterator[Here]:
         if self._piece is None:
@@ -102,6 +120,8 @@ class _Marker:
 
     def within(self, image: Image) -> Iterator[Act | Here]:
         self._finder.enter(image.whole)
+        self._finder.begin_at(self._sent - image.offset)
+        self._sent += image.size
         self._piece = image
         start = 0
         while (offset := self._offset(image)) is not None and offset < image.size:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from pytest_epoll._core.score import is_fault
 from pytest_epoll.faults._explain import dry_run
 from pytest_epoll.faults._positions import refuse_impossible
 from pytest_epoll.faults._show import code_of
@@ -52,8 +53,12 @@ class FaultValue(Fault, Protocol):
         Raises:
             UsageError: it is.
         """
-        is_live = response.score is not None and response.score.items is None
-        refuse_impossible(self.positions(), self, is_live=is_live, is_raw=response.raw is not None)
+        lengthless = None
+        if response.score is not None and response.score.items is None:
+            lengthless = "a live stream"
+        elif response.score is not None and any(map(is_fault, response.score.items or ())):
+            lengthless = "a stream with faults in it"
+        refuse_impossible(self.positions(), self, lengthless=lengthless, is_raw=response.raw is not None)
 
     def check(self, response: Response) -> None:
         """Raise if it is plain from a response that it has nothing to act on.

@@ -36,6 +36,12 @@ class Finder:
             self.chunks += sum(part.kind == "chunk" for part in last.parts)
             self.events += len(last.events)
 
+    def begin_at(self, sent: int) -> None:
+        """Take note that the whole begins behind so many bytes: less than the wholes before, if one was cut off."""
+        missing = self.sent - sent
+        self.sent = sent
+        self.body = max(self.body - missing, 0)
+
     def find(self, position: Position, whole: Image) -> int | None:
         """Return where in this whole a position lies; None, or an offset beyond it: not here."""
         if isinstance(position, int):

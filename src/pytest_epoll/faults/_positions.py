@@ -178,6 +178,18 @@ def looks_ahead(position: Position) -> bool:
     return position.kind == "before" or position == Place("half_of", "chunk-size")
 
 
+def surely_lies_before(position: Position, other: Position) -> bool:
+    """Whether a place of a request lies before another one, whatever is sent; False also if that depends on it."""
+    if isinstance(position, int) and isinstance(other, int):
+        return position < other
+    if isinstance(other, Place) and other.kind in {"body", "content", "chunk"}:
+        number = int(str(other.value))
+        if isinstance(position, Place):
+            return position.kind == other.kind and int(str(position.value)) < number
+        return position == "head" and number > 0
+    return other == "end" != position
+
+
 def needs_length(position: Position) -> bool:
     """Whether it can be found only if everything that will be sent is known."""
     return isinstance(position, Place) and (position.kind == "before" or position == Place("half_of", "body"))
@@ -192,21 +204,21 @@ def is_about_chunks(position: Position) -> bool:
     return position.kind == "chunk" or (position.kind == "half_of" and str(position.value).startswith("chunk"))
 
 
-def refuse_impossible(positions: Iterable[Position], fault: object, *, is_live: bool, is_raw: bool) -> None:
+def refuse_impossible(positions: Iterable[Position], fault: object, *, lengthless: str | None, is_raw: bool) -> None:
     """Raise if a position can't be found in a reply of that kind.
 
     Args:
         positions: the fault's.
         fault: the fault itself, for the message.
-        is_live: nobody knows how long the reply will be.
+        lengthless: why nobody knows how long the reply will be: what it is.
         is_raw: its framing is the test's own.
 
     Raises:
-        UsageError: a position that needs the length of a live stream, or chunks in a `raw=` reply.
+        UsageError: a position that needs a length that nobody knows, or chunks in a `raw=` reply.
     """
     for position in positions:
-        if is_live and needs_length(position):
-            message = f"{fault!r} needs the reply's length, which a live stream does not have; count from its start"
+        if lengthless is not None and needs_length(position):
+            message = f"{fault!r} needs the reply's length, which {lengthless} does not have; count from its start"
             raise UsageError(message)
         if is_raw and is_about_chunks(position):
             message = f"{fault!r}: what raw= sends has no chunks that we know of; use a number of bytes"

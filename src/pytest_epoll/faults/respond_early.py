@@ -17,6 +17,8 @@ from pytest_epoll._core.acts import (
     SetOption,
     ShutdownWrite,
     Stall,
+    WaitReadable,
+    branches,
 )
 from pytest_epoll._core.checks import checked_choice
 from pytest_epoll.faults._at_one_place import room_to_look
@@ -24,7 +26,7 @@ from pytest_epoll.faults._fault import FaultValue
 from pytest_epoll.faults._positions import checked_reading_position
 
 if TYPE_CHECKING:
-    from pytest_epoll._core.acts import Acts
+    from pytest_epoll._core.acts import Act, Acts
     from pytest_epoll.faults._positions import Position
 
 _ENDS: Final = ("keep", "linger", "close", "hold")
@@ -102,19 +104,20 @@ class RespondEarly(FaultValue):
             if isinstance(act, Send) and not act.image.is_interim and must_read_on:
                 must_read_on = False
                 yield SetOption("read_on", value=True)
-            if isinstance(act, NextRequest) or (isinstance(act, ShutdownWrite) and act.goodbye):
+            is_goodbye = isinstance(act, ShutdownWrite) and act.goodbye
+            if is_goodbye or isinstance(act, NextRequest) or (isinstance(act, WaitReadable) and any(branches(act))):
                 yield from self._end(act)
-                if self.then != "keep" or isinstance(act, ShutdownWrite):
+                if self.then != "keep" or is_goodbye:
                     return
             else:
                 yield act
 
-    def _end(self, act: NextRequest | ShutdownWrite) -> Acts:
+    def _end(self, act: Act) -> Acts:
         if self.then == "close":
             yield Close()
         elif self.then == "hold":
             yield Stall()
-        elif self.then == "keep" and isinstance(act, NextRequest):
+        elif self.then == "keep" and not isinstance(act, ShutdownWrite):
             outcome = Outcome()
             yield ReadTo("end", outcome=outcome)
             if outcome.holds:

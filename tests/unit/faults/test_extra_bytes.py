@@ -156,6 +156,36 @@ def test_places_to_its_right_count_once_also_behind_pieces(cut):
     assert WHOLE + b"xy" == sent(through(plan, [a.Send(IMAGE), a.NextRequest()]))
 
 
+@pytest.mark.parametrize(
+    ("fault", "wire", "has_fired"),
+    [
+        (faults.HangUp(after=12), WHOLE[:10] + b"xy", True),
+        (faults.HangUp(after=13), WHOLE[:10] + b"xyz", True),
+        (faults.HangUp(after=14), WHOLE[:10] + b"xyz", False),
+        (faults.HangUp(after=45), WHOLE[:10] + b"xyz", False),
+    ],
+    ids=repr,
+)
+def test_behind_a_cut_places_to_its_right_count_what_is_sent(fault, wire, has_fired):
+    made = through([faults.HangUp(after=10), FAULT, fault], [a.Send(IMAGE), a.NextRequest()])
+
+    assert (wire, has_fired) == (sent(made), fault in fired(made))
+
+
+def test_behind_a_cut_in_the_body_places_in_it_count_what_is_sent():
+    plan = [faults.HangUp(after=faults.body(2)), FAULT, faults.HangUp(after=faults.body(4))]
+
+    assert WHOLE[:40] + b"xy" == sent(through(plan, [a.Send(IMAGE), a.NextRequest()]))
+
+
+def test_they_come_before_the_idleness_that_a_fault_to_the_left_waits_for():
+    idle = faults.CloseIdle(1)
+    acts = through([idle, FAULT], [a.Send(IMAGE), a.NextRequest()])
+
+    assert [a.Fired, a.Send, a.WaitReadable, a.NextRequest] == kinds(acts)
+    assert [WHOLE + b"xyz"] == pieces(acts)
+
+
 def test_several_of_them_stand_in_their_order():
     plan = [faults.ExtraBytes(b"abc"), FAULT]
 

@@ -382,3 +382,12 @@ def test_the_same_fault_twice_acts_twice(server):
     read(server, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
 
     assert 2 == [event.kind for event in server.timeline].count("fault")
+
+
+@pytest.mark.parametrize("place", [faults.half_of("body"), faults.before("end", 1)])
+def test_a_place_that_a_stream_with_faults_in_it_can_not_have_is_refused(server, place):
+    stream = [b"abc", faults.Delay(0.001), b"def"]
+    with pytest.raises(errors.UsageError) as caught:
+        server.get("/x").respond(stream=stream, fault=faults.HangUp(after=place))
+
+    assert f"{place!r}) needs the reply's length, which a stream with faults in it does not have" in str(caught.value)

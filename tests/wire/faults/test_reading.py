@@ -330,6 +330,36 @@ def test_slow_reading_up_to_a_position(server, faults_in_order):
     assert [] == server.findings()
 
 
+BEFORE = [
+    (faults.body(3), faults.body(6)),
+    (len(HEAD) + 3, len(HEAD) + 6),
+    (faults.content(3), faults.content(6)),
+    (faults.body(3), "end"),
+    ("head", faults.body(3)),
+]
+
+
+@pytest.mark.parametrize(("first", "second"), BEFORE)
+@pytest.mark.parametrize("is_first_left", [True, False])
+def test_of_two_places_the_first_one_is_met_in_whatever_order_they_are_given(server, first, second, is_first_left):
+    plan = [faults.Reset(after_reading=first), faults.HangUp(after_reading=second)]
+    server.post("/x").respond(fault=plan if is_first_left else plan[::-1])
+    with RawClient(server.address) as client:
+        client.send(HEAD + PLAIN)
+
+        assert (b"", "rst") == client.read_to_end()
+    assert (0 if first == "head" else 3) == len(server.last_request.body_so_far)
+
+
+@pytest.mark.parametrize("place", [faults.body(3), "head", "end", 20])
+def test_of_two_faults_at_one_place_the_left_one_acts(server, place):
+    server.post("/x").respond(fault=[faults.Reset(after_reading=place), faults.HangUp(after_reading=place)])
+    with RawClient(server.address) as client:
+        client.send(HEAD + PLAIN)
+
+        assert (b"", "rst") == client.read_to_end()
+
+
 @pytest.mark.parametrize("criterion", [{"body": b"a"}, {"json": {}}, {"form": {"a": "b"}}, {"where": bool}])
 def test_together_with_a_criterion_on_the_body_it_is_refused(server, criterion):
     route = server.post("/x", **criterion)

@@ -494,6 +494,8 @@ def test_curl_reads_while_it_sends_and_stops_sending(server):
         ([faults.RespondEarly("linger"), faults.PartialWrites(size=7, until_read=True)], OK, "fin", 50_000),
         ([faults.CloseIdle(), faults.RespondEarly()], OK, "fin", 50_000),
         ([faults.RespondEarly(), faults.CloseIdle()], OK, "fin", 50_000),
+        ([faults.CloseIdle(0.001), faults.RespondEarly()], OK, "fin", 50_000),
+        ([faults.RespondEarly(), faults.HangUp(after_reading=faults.body(7))], OK, "fin", 7),
         ([faults.RespondEarly(), faults.HangUp(after=faults.body(1))], OK[:-1], "fin", None),
         ([faults.RespondEarly(), faults.Reset(after="head")], OK[:-2], "rst", None),
         ([faults.HangUp(after=faults.body(1)), faults.RespondEarly()], OK[:-1], "fin", 50_000),
@@ -519,11 +521,18 @@ def test_beside_other_faults(server, plan, answer, how, body):
     assert [] == server.findings()
 
 
-def test_a_used_connection_may_be_reset_behind_an_early_answer(server):
-    server.post("/x").respond(content=b"hi", fault=[faults.RespondEarly(), faults.CloseOnReuse("rst")])
+@pytest.mark.parametrize(
+    "plan",
+    [[faults.RespondEarly(), faults.CloseOnReuse("rst")], [faults.CloseOnReuse("rst"), faults.RespondEarly()]],
+    ids=repr,
+)
+def test_a_used_connection_may_be_reset_behind_an_early_answer(server, plan):
+    """The rest of the upload is no reuse."""
+    server.post("/x").respond(content=b"hi", fault=plan)
     with RawClient(server.address) as client:
-        client.send(PLAIN_HEAD + PLAIN)
+        client.send(PLAIN_HEAD)
         assert OK == client.recv_exactly(len(OK))
+        client.send(PLAIN)
         server.wait_for_requests()
         client.send(GET)
 
