@@ -67,7 +67,9 @@ def test_for_a_client_that_does_not_wait_it_is_unfired(server, message):
         client.send(message)
 
         assert OK == client.recv_exactly(len(OK))
-    assert ["unfired"] == [finding.kind for finding in server.findings()]
+    [finding] = server.findings()
+    assert "unfired" == finding.kind
+    assert "no client waited for 100 Continue: it did not ask, or had begun its body" in finding.text
 
 
 def test_a_handler_is_not_called_for_what_was_refused(server):
