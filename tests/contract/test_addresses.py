@@ -5,7 +5,6 @@ import contextlib
 import errno
 import http.client
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import aiohttp
 import httpx
 import pytest
 
+from calling import curl, needs_curl
 from pytest_epoll import EpollServer, Listener, errors, faults, steps
 from pytest_epoll.testing import RawClient, in_thread
 
@@ -424,14 +424,14 @@ def test_clients_speak_http_over_a_unix_socket(server, path):
     assert ["http://localhost/x"] * 3 == [request.url for request in server.requests]
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on the path")
+@needs_curl
 def test_curl_speaks_http_over_a_unix_socket(server, path):
     listener = server.also_listen(path)
-    command = ["curl", "--silent", "--max-time", "10", "--unix-socket", path, listener.url + "/x"]
+    call = ("--unix-socket", path, listener.url + "/x")
 
-    assert b"ok" == subprocess.run(command, capture_output=True, timeout=30).stdout
+    assert b"ok" == curl(*call).stdout
     with listener.refusing_connections():
-        assert 7 == subprocess.run(command, capture_output=True, timeout=30).returncode
+        assert 7 == curl(*call).returncode
 
 
 def test_the_file_is_there_while_the_server_runs(server, path):

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import http.client
-import shutil
 from contextlib import ExitStack
 
 import aiohttp
@@ -15,15 +14,7 @@ import urllib3
 from pytest_epoll import faults
 from pytest_epoll._reporting import client_text
 from pytest_epoll.testing import RawClient
-from readers import READERS
-
-CLIENTS = [
-    pytest.param(
-        name,
-        marks=[pytest.mark.skipif(name == "curl" and shutil.which("curl") is None, reason="curl is not on the path")],
-    )
-    for name in READERS
-]
+from real_clients import CLIENTS_AND_CURL, read
 
 
 @pytest.fixture(autouse=True)
@@ -47,10 +38,10 @@ def lines(server):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("name", CLIENTS_AND_CURL)
 def test_who_reads_and_closes_is_not_mentioned(big, name):
     for path in ("/big", "/chunked", "/close", "/none", "/none"):
-        READERS[name](big, path)
+        read(name, big, path)
 
     assert [] == lines(big)
 

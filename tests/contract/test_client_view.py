@@ -6,19 +6,18 @@ The clients are those of the users: http.client, urllib3, requests, httpx, aioht
 import asyncio
 import gc
 import re
-import shutil
 import socket
-import subprocess
 
 import aiohttp
 import httpx
 import pytest
 import urllib3
 
+from calling import curl, needs_curl
 from fetching import async_client, fetch
 from pytest_epoll import ClientView, faults
 from pytest_epoll.testing import RawClient
-from readers import READERS
+from real_clients import CLIENTS, CLIENTS_AND_CURL, read
 
 GET = b"GET /%s HTTP/1.1\r\nHost: t\r\n\r\n"
 
@@ -270,16 +269,13 @@ def test_no_connection_was_not_closed(server):
 # -- read to the end --
 
 
-NO_CURL = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on the path")
-
-
-@pytest.mark.parametrize("kind", [pytest.param(name, marks=[NO_CURL] if name == "curl" else []) for name in READERS])
+@pytest.mark.parametrize("kind", CLIENTS_AND_CURL)
 def test_a_client_that_reads_and_closes_has_read_to_the_end(server, kind):
     server.get("/long").respond(content=b"x" * 3_000_000)
     server.get("/chunked").respond(stream=[b"one", b"two"])
     server.get("/closing").respond(content=b"ok", headers={"Connection": "close"})
     for path in ("/long", "/chunked", "/closing"):
-        READERS[kind](server, path)
+        read(kind, server, path)
     server.wait_idle()
     for connection in server.connections:
         connection.wait_ended()
@@ -431,10 +427,10 @@ def test_a_held_answer_shows_how_far_a_client_goes(server):
         client.recv()
 
 
-@pytest.mark.parametrize("kind", [name for name in READERS if name != "curl"])
+@pytest.mark.parametrize("kind", CLIENTS)
 def test_clients_of_python_do_not_pipeline(plain, kind):
     for path in ("/a", "/b"):
-        READERS[kind](plain, path)
+        read(kind, plain, path)
 
     plain.client.assert_not_pipelined()
     assert 1 == plain.client.pipeline_depth
@@ -459,11 +455,11 @@ def test_aiohttp_waits_to_be_asked(server):
     server.client.assert_honoured_expect()
 
 
-@NO_CURL
+@needs_curl
 def test_curl_waits_to_be_asked(server):
     server.put("/up").respond()
-    command = ["curl", "-s", "-T-", "-H", "Expect: 100-continue", "--expect100-timeout", "5", server.url + "/up"]
-    subprocess.run(command, input=b"abc", check=True)
+    done = curl("-T-", "-H", "Expect: 100-continue", "--expect100-timeout", "15", server.url + "/up", body=b"abc")
+    done.check_returncode()
 
     server.client.assert_honoured_expect()
 

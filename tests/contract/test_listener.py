@@ -5,7 +5,6 @@ import contextlib
 import errno
 import http.client
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import pytest
 import requests
 import urllib3
 
+from calling import curl, needs_curl
 from pytest_epoll import EpollServer, errors
 from pytest_epoll.testing import RawClient, in_thread
 
@@ -250,19 +250,15 @@ def test_who_is_not_accepted_has_connected_and_runs_into_a_read_timeout(server, 
         CLIENTS[client][0](server)
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on the path")
+@needs_curl
 @pytest.mark.parametrize(
     ("block", "code"), [("refusing_connections", 7), ("stalling_connections", 28), ("pausing_accepts", 28)]
 )
 def test_curl_says_so_by_its_exit_code(server, block, code):
-    def curl(seconds):
-        command = ["curl", "--silent", "--connect-timeout", "0.1", "--max-time", seconds, server.url + "/x"]
-        return subprocess.run(command, capture_output=True, timeout=30).returncode
-
     with getattr(server, block)():
-        within = curl("0.15")
+        within = curl("--connect-timeout", "0.1", "--max-time", "0.15", server.url + "/x").returncode
 
-    assert (code, 0) == (within, curl("10"))
+    assert (code, 0) == (within, curl(server.url + "/x").returncode)
 
 
 def test_an_async_client_is_refused_and_left_without_an_answer(server):

@@ -22,3 +22,18 @@ def make_pool(caplog):
     with ExitStack() as stack:
         yield lambda **how: stack.enter_context(urllib3.PoolManager(**{"timeout": 30, **how}))
     gc.collect()
+
+
+@pytest.fixture
+def make_host_pool(server, caplog):
+    """Make an `HTTPConnectionPool` of the server's; see `make_pool` for what is logged."""
+    caplog.set_level("ERROR", "urllib3")
+    pools = []
+
+    def make(**how):
+        pools.append(urllib3.HTTPConnectionPool(*server.address, **{"timeout": 30, **how}))
+        return pools[-1]
+
+    yield make
+    for pool in pools:
+        pool.close()

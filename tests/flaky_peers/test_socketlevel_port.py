@@ -52,21 +52,6 @@ def play(server):
     return play
 
 
-@pytest.fixture
-def make_host_pool(server, caplog):
-    """Make an `HTTPConnectionPool` of the server's; see `make_pool` for what is logged."""
-    caplog.set_level("ERROR", "urllib3")
-    pools = []
-
-    def make(**how):
-        pools.append(urllib3.HTTPConnectionPool(*server.address, **{"timeout": 30, **how}))
-        return pools[-1]
-
-    yield make
-    for pool in pools:
-        pool.close()
-
-
 def test_a_pool_recovers_when_its_connection_was_closed(server, play, make_host_pool):
     closed = threading.Event()
 

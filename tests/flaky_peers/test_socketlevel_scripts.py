@@ -22,21 +22,6 @@ def answering(*pieces):
     return [steps.read_request(), steps.send(*pieces), steps.close()]
 
 
-@pytest.fixture
-def make_host_pool(server, caplog):
-    """Make an `HTTPConnectionPool` of the server's; see `make_pool` for what is logged."""
-    caplog.set_level("ERROR", "urllib3")
-    pools = []
-
-    def make(**how):
-        pools.append(urllib3.HTTPConnectionPool(*server.address, **{"timeout": 30, **how}))
-        return pools[-1]
-
-    yield make
-    for pool in pools:
-        pool.close()
-
-
 def test_several_cookies_are_joined(server, make_host_pool):
     server.script(*answering(b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nContent-Length: 0\r\n\r\n"))
 

@@ -13,11 +13,11 @@ import pytest
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on the path")
 
 
-def curl(*arguments):
-    """Return what `curl` came to: its `returncode`, `stdout` and `stderr`, the last two as bytes."""
+def curl(*arguments, body=None):
+    """Return what `curl` came to, given a body as its input: `returncode`, `stdout` and `stderr`, the latter bytes."""
     command = ["curl", "--disable", "--silent", "--show-error", "--max-time", "20", *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    return subprocess.run(command, env=environment, capture_output=True, check=False)
+    return subprocess.run(command, env=environment, input=body, capture_output=True, check=False)
 
 
 def connected(server, timeout=5):

@@ -3,6 +3,7 @@
 import _thread
 import socket
 
+from counting_poller import CountingPoller
 from pytest_epoll._core import clock
 from pytest_epoll._eventloop.listener import Listener
 from pytest_epoll._eventloop.loop import Loop
@@ -10,24 +11,11 @@ from pytest_epoll._eventloop.poller import make_poller
 from pytest_epoll._eventloop.sockets import open_listening_socket
 
 
-class Counting:
-    def __init__(self, poller):
-        self._poller = poller
-        self.wake_ups = 0
-
-    def __getattr__(self, name):
-        return getattr(self._poller, name)
-
-    def poll(self, timeout):
-        self.wake_ups += 1
-        return self._poller.poll(timeout)
-
-
 class Desk:
     """A listener under a loop that stands still."""
 
     def __init__(self, poller, *, edge_triggered=False, **keywords):
-        self.poller = Counting(make_poller(poller, edge_triggered=edge_triggered))
+        self.poller = CountingPoller(make_poller(poller, edge_triggered=edge_triggered))
         self.loop = Loop(self.poller)
         self.loop._thread_id = _thread.get_ident()
         self.sock = open_listening_socket("127.0.0.1", 0, **{"backlog": 128, "nodelay": True, **keywords})

@@ -1,4 +1,4 @@
-"""What the HTTP clients of Python make of an answer, each on a connection of its own: one word to compare."""
+"""What the HTTP clients of Python, and curl, make of an answer, each on a connection of its own."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ import logging
 
 import aiohttp
 import httpx
+import pytest
 import requests
 import urllib3
+
+from calling import curl, needs_curl
 
 # What it logs of a malformed head are exceptions, and a kept record keeps their connections alive.
 logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
@@ -22,10 +25,10 @@ PATIENCE, IMPATIENCE = 10.0, 0.2
 
 
 def _http_client(url, timeout):
-    host, _, port = url.removeprefix("http://").partition("/")[0].partition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=timeout)
+    address, slash, path = url.removeprefix("http://").partition("/")
+    connection = http.client.HTTPConnection(address, timeout=timeout)
     try:
-        connection.request("GET", "/x")
+        connection.request("GET", slash + path)
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:
@@ -60,6 +63,12 @@ def _aiohttp(url, timeout):
     return asyncio.run(call())
 
 
+def _curl(url, timeout):
+    done = curl("--max-time", str(timeout), "--write-out", "%{http_code}", url)
+    done.check_returncode()
+    return int(done.stdout[-3:]), done.stdout[:-3]
+
+
 CLIENTS = {
     "http.client": _http_client,
     "urllib3": _urllib3,
@@ -67,6 +76,14 @@ CLIENTS = {
     "httpx": _httpx,
     "aiohttp": _aiohttp,
 }
+"""Those of Python."""
+
+CLIENTS_AND_CURL = [*CLIENTS, pytest.param("curl", marks=needs_curl)]
+
+
+def read(client, server, path):
+    """Let a client fetch a path, read the whole answer and close."""
+    (_curl if client == "curl" else CLIENTS[client])(server.url + path, PATIENCE)
 
 
 def report(client, server, timeout=PATIENCE):

@@ -6,28 +6,13 @@ import struct
 
 import pytest
 
+from counting_poller import CountingPoller
 from pytest_epoll._core.messages import ConnectionRecord
 from pytest_epoll._eventloop.loop import Loop
 from pytest_epoll._eventloop.poller import make_poller
 from pytest_epoll._eventloop.transport import Transport
 
 POLLERS = {"level": ("epoll", False), "edge": ("epoll", True), "poll": ("poll", False), "select": ("select", False)}
-
-
-class Counting:
-    """A poller that counts how often it has returned with something, or has waited."""
-
-    def __init__(self, poller):
-        self._poller = poller
-        self.wake_ups = 0
-
-    def __getattr__(self, name):
-        return getattr(self._poller, name)
-
-    def poll(self, timeout):
-        events = self._poller.poll(timeout)
-        self.wake_ups += 1
-        return events
 
 
 class Owner:
@@ -77,7 +62,7 @@ class Scene:
     """One connection: `client` is a socket, `transport` our end under a loop that stands still."""
 
     def __init__(self, poller, *, edge_triggered=False, host="127.0.0.1", receive_buffer=None):
-        self.poller = Counting(make_poller(poller, edge_triggered=edge_triggered))
+        self.poller = CountingPoller(make_poller(poller, edge_triggered=edge_triggered))
         self.loop = Loop(self.poller)
         self.loop._thread_id = _thread.get_ident()
         self.facts = []

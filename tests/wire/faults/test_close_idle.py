@@ -10,6 +10,7 @@ import pytest
 import requests
 import urllib3
 
+from blind_probe import BlindProbe
 from pytest_epoll import EpollServer, Response, faults
 from pytest_epoll.testing import RawClient
 
@@ -192,22 +193,6 @@ def test_for_a_client_in_another_process(server, how):
     command = [sys.executable, "-c", call, server.host, str(server.port)]
 
     assert f"140 {how}\n" == subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-
-class BlindProbe:
-    """A probe that sees nothing, like sock_diag for a client in another network namespace."""
-
-    def question(self, sock):
-        return b""
-
-    def look(self, sock, question):
-        return None
-
-    def why_blind(self):
-        return "switched off"
-
-    def close(self):
-        pass
 
 
 @pytest.mark.parametrize(("exact", "kinds"), [(True, ["inexact"]), (False, [])])

@@ -2,7 +2,6 @@ import asyncio
 import contextlib
 import gc
 import http.client
-import shutil
 import subprocess
 import sys
 
@@ -12,6 +11,7 @@ import pytest
 import requests
 import urllib3
 
+from calling import curl, needs_curl
 from pytest_epoll import EpollServer, faults
 from pytest_epoll.testing import RawClient
 
@@ -336,12 +336,11 @@ def test_aiohttp_silently_repeats_what_is_idempotent(server, how, method, outcom
     assert (2 if outcome == 200 else 1) == len(server.connections)
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on the path")
+@needs_curl
 @pytest.mark.parametrize("how", ["fin", "rst"])
 def test_curl_silently_repeats_it(server, how):
     server.get("/x").respond(content=BODY, fault=faults.CloseOnReuse(how), times=1).respond(content=BODY)
-    command = ["curl", "--silent", "--show-error", "--max-time", "5", server.url + "/x", server.url + "/x"]
-    finished = subprocess.run(command, capture_output=True, check=False)
+    finished = curl(server.url + "/x", server.url + "/x")
 
     assert (0, BODY * 2) == (finished.returncode, finished.stdout)
     assert (2, []) == (len(server.connections), server.findings())

@@ -1,9 +1,9 @@
-import shutil
 import subprocess
 import sys
 
 import pytest
 
+from calling import curl, needs_curl
 from pytest_epoll import EpollServer, errors, faults
 from pytest_epoll.testing import RawClient
 
@@ -97,11 +97,10 @@ def test_for_a_client_in_another_process(server):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on the path")
+@needs_curl
 def test_curl_waits_a_second_and_sends_all_the_same(server):
     server.post("/x").respond(200, content=b"got it", fault=faults.NoContinue())
-    command = ["curl", "--silent", "--max-time", "10", "--header", "Expect: 100-continue", "--data", "hello"]
-    finished = subprocess.run([*command, server.url + "/x"], capture_output=True, check=False)
+    finished = curl("--header", "Expect: 100-continue", "--data", "hello", server.url + "/x")
 
     assert (0, b"got it", []) == (finished.returncode, finished.stdout, server.findings())
     request = server.last_request

@@ -1,9 +1,9 @@
-import shutil
 import subprocess
 import sys
 
 import pytest
 
+from calling import curl, needs_curl
 from pytest_epoll import errors, faults
 from pytest_epoll.testing import RawClient
 
@@ -105,13 +105,12 @@ def test_for_a_client_in_another_process(server):
     assert f"{(REFUSAL, 'fin')}\n" == finished.stdout
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on the path")
+@needs_curl
 @pytest.mark.parametrize("status", [417, 413])
 def test_curl_takes_the_refusal_and_sends_no_body(server, status):
     """It sends `Expect` by itself with a body of more than a megabyte."""
     server.post("/x").respond(200, fault=faults.RejectContinue(status))
-    command = ["curl", "--silent", "--max-time", "10", "--write-out", "%{http_code}", "--data-binary", "@-"]
-    finished = subprocess.run([*command, server.url + "/x"], capture_output=True, check=False, input=b"y" * 2_000_000)
+    finished = curl("--write-out", "%{http_code}", "--data-binary", "@-", server.url + "/x", body=b"y" * 2_000_000)
 
     assert (str(status).encode(), []) == (finished.stdout, server.findings())
     assert (1, len(server.last_request.raw_head)) == (len(server.requests), server.connections[0].bytes_received)

@@ -2,6 +2,7 @@ import os
 
 import pytest
 
+from blind_probe import BlindProbe
 from pytest_epoll import EpollServer, Response, faults
 from pytest_epoll.testing import RawClient, in_thread
 
@@ -144,22 +145,6 @@ def test_faults_on_a_response_and_on_the_call_are_both_applied(server):
 
         assert [REPLY[:7], REPLY[7:20]] == [client.recv(), client.recv()]
         assert (b"", "rst") == client.read_to_end()
-
-
-class BlindProbe:
-    """A probe that sees nothing, like sock_diag for a client in another network namespace."""
-
-    def question(self, sock):
-        return b""
-
-    def look(self, sock, question):
-        return None
-
-    def why_blind(self):
-        return "switched off"
-
-    def close(self):
-        pass
 
 
 @pytest.mark.parametrize(("exact", "kinds"), [(True, ["inexact"]), (False, [])])

@@ -2,7 +2,6 @@ import asyncio
 import contextlib
 import http.client
 import io
-import shutil
 import subprocess
 import sys
 
@@ -12,6 +11,7 @@ import pytest
 import requests
 import urllib3
 
+from calling import curl, needs_curl
 from pytest_epoll import EpollServer, errors, faults
 from pytest_epoll.testing import RawClient, in_thread
 
@@ -472,13 +472,11 @@ def test_what_clients_make_of_an_answer_whose_server_closes(server, call, outcom
     assert outcome == found
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on the path")
+@needs_curl
 def test_curl_reads_while_it_sends_and_stops_sending(server):
     server.post("/x").respond(413, content=b"hi", fault=faults.RespondEarly("linger"))
-    command = ["curl", "--silent", "--max-time", "5", "--write-out", "%{http_code}", "--header", "Expect:"]
-    finished = subprocess.run(
-        [*command, "--data-binary", "@-", server.url + "/x"], capture_output=True, check=False, input=BODY
-    )
+    answer = ("--write-out", "%{http_code}")
+    finished = curl(*answer, "--header", "Expect:", "--data-binary", "@-", server.url + "/x", body=BODY)
 
     assert b"hi413" == finished.stdout
 
