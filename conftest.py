@@ -17,6 +17,11 @@ pytest_plugins = ["pytester"]
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
+# A proxy of the environment would stand between the clients and the servers, also of processes that tests start.
+for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+    os.environ.pop(name, None)
+    os.environ.pop(name.upper(), None)
+
 SETTLE_SECONDS = 2.0
 """How long a thread that is ending, or a descriptor that is being closed, may take before it counts as left over."""
 

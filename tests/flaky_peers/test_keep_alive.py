@@ -163,7 +163,7 @@ def test_fp_026_a_call_recovers_when_its_reused_connection_closes_after_the_requ
 async def test_fp_028_a_connection_on_which_a_read_timed_out_is_closed_and_not_reused(server):
     server.get("/").respond(delay=60, times=2).respond()
 
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(sock_read=0.1)) as session:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(sock_read=0.5)) as session:
         for _ in range(2):
             with pytest.raises(aiohttp.SocketTimeoutError):
                 await session.get(server.url)

@@ -15,7 +15,9 @@ from urllib3.exceptions import MaxRetryError, ProtocolError, ProxyError, ReadTim
 
 from pytest_epoll import steps
 
-SHORT = 0.1
+SHORT = 0.5
+"""Seconds of a read that ends in vain; what comes before and after it has to succeed also on a busy machine."""
+
 TEXT = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%b"
 
 

@@ -32,10 +32,15 @@ xfail_strict = true
 """
 
 
+TELLING = ("CI", "BUILD_NUMBER", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "PYTEST_ADDOPTS", "PYTEST_PLUGINS")
+"""What makes runs look otherwise: on a CI machine pytest cuts no line of its summary, and Hypothesis prints more."""
+
+
 def look_as_everywhere(monkeypatch):
-    """On a CI machine pytest cuts no line of its summary, and Hypothesis prints more: let runs not know of it."""
-    for name in ("CI", "BUILD_NUMBER"):
+    """Let runs know nothing of the machine, and of a terminal that it has 80 columns."""
+    for name in TELLING:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
 
 
 @pytest.fixture

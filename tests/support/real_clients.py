@@ -20,8 +20,11 @@ logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 WAITS = frozenset(("TimeoutError", "ReadTimeoutError", "ConnectionError", "ReadTimeout", "SocketTimeoutError"))
 """What a client may report when it has waited in vain; requests gives that and a malformed answer the same name."""
 
-PATIENCE, IMPATIENCE = 10.0, 0.2
-"""Seconds of a read: where an answer is expected also on a busy machine, and where a client is expected to give up."""
+PATIENCE, IMPATIENCE = 10.0, 0.5
+"""Seconds of a read: where an answer is expected also on a busy machine, and where a client is expected to give up.
+
+The latter must still see the head: requests calls a body that does not come by another name than an answer.
+"""
 
 
 def _http_client(url, timeout):

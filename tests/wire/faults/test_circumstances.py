@@ -102,6 +102,11 @@ def test_a_stall_and_pieces_for_a_client_in_another_process(server):
 # -- real clients --
 
 
+def patience(fault):
+    """Return seconds that a client waits for its next bytes: who waits in vain says the same whenever it gives up."""
+    return 0.2 if isinstance(fault, faults.Stall) else 10
+
+
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
@@ -117,7 +122,7 @@ def test_a_stall_and_pieces_for_a_client_in_another_process(server):
 )
 def test_what_httpx_says(server, fault, error):
     server.get("/x").respond(content=b"x" * 100, fault=fault)
-    with httpx.Client(trust_env=False, timeout=httpx.Timeout(5, read=0.2)) as client, pytest.raises(error):
+    with httpx.Client(trust_env=False, timeout=patience(fault)) as client, pytest.raises(error):
         client.get(server.url + "/x")
     assert [] == server.findings()
 
@@ -133,7 +138,7 @@ def test_what_httpx_says(server, fault, error):
 )
 def test_what_http_client_says(server, fault, error):
     server.get("/x").respond(content=b"x" * 100, fault=fault)
-    connection = http.client.HTTPConnection(*server.address, timeout=0.2)
+    connection = http.client.HTTPConnection(*server.address, timeout=patience(fault))
     with contextlib.closing(connection), pytest.raises(error):
         connection.request("GET", "/x")
         connection.getresponse().read()
@@ -147,14 +152,22 @@ def test_what_http_client_says(server, fault, error):
         (faults.HangUp(after=faults.body(50)), requests.exceptions.ChunkedEncodingError),
         (faults.Reset(after=faults.body(50)), requests.exceptions.ChunkedEncodingError),
         (faults.Stall(), requests.ReadTimeout),
-        (faults.Stall(after=faults.body(50)), requests.ConnectionError),
     ],
 )
 def test_what_requests_says(server, fault, error):
     server.get("/x").respond(content=b"x" * 100, fault=fault)
     with requests.Session() as session, pytest.raises(error):
         session.trust_env = False
-        session.get(server.url + "/x", timeout=0.2)
+        session.get(server.url + "/x", timeout=patience(fault))
+    assert [] == server.findings()
+
+
+@pytest.mark.slow
+def test_requests_has_another_word_for_a_body_that_does_not_come(server):
+    server.get("/x").respond(content=b"x" * 100, fault=faults.Stall(after=faults.body(50)))
+    with requests.Session() as session, pytest.raises(requests.ConnectionError, match="Read timed out"):
+        session.trust_env = False
+        session.get(server.url + "/x", timeout=0.5)  # the head has to come within it
     assert [] == server.findings()
 
 

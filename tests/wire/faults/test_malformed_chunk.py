@@ -115,5 +115,5 @@ def test_aiohttp_reads_for_ever_what_is_malformed_behind_the_head(server):
     fault = [faults.MalformedChunk(), faults.PartialWrites(cuts=("head",), until_read=True)]
     server.get("/x").respond(content=b"hello", trailers={"A": "b"}, fault=fault)
 
-    assert "TimeoutError" == report("aiohttp", server, timeout=0.1)
+    assert "TimeoutError" == report("aiohttp", server, timeout=0.5)
     assert [] == server.findings()

@@ -88,7 +88,7 @@ def test_for_a_client_in_another_process(server):
         "with RawClient((sys.argv[1], int(sys.argv[2])), timeout=0.1) as client:\n"
         f"    client.send({EXPECT!r})\n"
         "    try:\n        print(client.recv())\n"
-        "    except TimeoutError:\n        client.socket.settimeout(5)\n        client.send(b'hello')\n"
+        "    except TimeoutError:\n        client.socket.settimeout(30)\n        client.send(b'hello')\n"
         f"    print(client.recv_exactly({len(OK)}))\n"
     )
     command = [sys.executable, "-c", call, server.host, str(server.port)]

@@ -276,6 +276,7 @@ def test_hold_blocks_a_large_upload(server):
         with pytest.raises(TimeoutError):
             client.send(b"y" * (64 * MIB))
 
+        client.socket.settimeout(10)
         assert OK == client.recv_exactly(len(OK))
 
 
