@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -48,6 +50,13 @@ def prove_times(request: pytest.FixtureRequest) -> int:
 @pytest.fixture
 def trigger_mode(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+@pytest.fixture
+def socket_folder() -> Iterator[Path]:
+    """A folder for Unix domain sockets, whose paths have at most 106 bytes, wherever temporary files are kept."""
+    with tempfile.TemporaryDirectory(prefix="e", dir="/tmp") as name:
+        yield Path(name)
 
 
 def _descriptors() -> set[tuple[int, int]]:

@@ -8,7 +8,6 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import aiohttp
@@ -16,6 +15,7 @@ import httpx
 import pytest
 
 from calling import curl, needs_curl
+from fetching import fetch
 from pytest_epoll import EpollServer, Listener, errors, faults, steps
 from pytest_epoll.testing import RawClient, in_thread
 
@@ -34,10 +34,9 @@ def server(server):
 
 
 @pytest.fixture
-def path():
-    """A path for a Unix domain socket that is short enough."""
-    with tempfile.TemporaryDirectory(prefix="e") as folder:
-        yield str(Path(folder, "x.sock"))
+def path(socket_folder):
+    """A path for a Unix domain socket."""
+    return str(socket_folder / "x.sock")
 
 
 @pytest.fixture(params=["TCP", "Unix"])
@@ -215,7 +214,7 @@ def test_a_handler_may_add_a_listener(server):
         return server.also_listen("127.0.0.3").url
 
     for target in ("/y", "/z"):
-        assert 200 == httpx.post(server.url + target).status_code
+        assert 200 == fetch(server.url + target, "POST").status_code
     assert [OK, OK] == [served(listener.address) for listener in server.listeners[1:]]
 
 
@@ -402,7 +401,9 @@ def test_a_path_object_is_a_path(server, path, monkeypatch):
 
 def test_clients_speak_http_over_a_unix_socket(server, path):
     listener = server.also_listen(path)
-    with httpx.Client(transport=httpx.HTTPTransport(uds=listener.address), base_url=listener.url) as client:
+    with httpx.Client(
+        transport=httpx.HTTPTransport(uds=listener.address, verify=False), base_url=listener.url
+    ) as client:
         assert "ok" == client.get("/x").text
 
     async def main():

@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from fetching import fetch
 from pytest_epoll import Response, errors, faults, steps
 
 
@@ -10,7 +11,7 @@ def call(server, times):
     outcomes = []
     for _ in range(times):
         try:
-            outcomes.append(httpx.get(server.url + "/any?thing", trust_env=False).status_code)
+            outcomes.append(fetch(server.url + "/any?thing").status_code)
         except httpx.TransportError as error:
             outcomes.append(type(error))
     return outcomes
@@ -35,7 +36,7 @@ def test_an_attempt_that_never_came_is_a_finding(server):
     call(server, 1)
 
     assert ["unused", "unused"] == [finding.kind for finding in server.findings()]
-    assert server.findings()[0].text.startswith("attempts(), test_attempts.py:34: reply 2 of 3, ")
+    assert server.findings()[0].text.startswith("attempts(), test_attempts.py:35: reply 2 of 3, ")
     assert "optional" not in server.findings()[0].text  # attempts() has none
 
 
@@ -43,9 +44,9 @@ def test_attempts_that_never_came_are_a_finding(server):
     server.attempts(503, faults.at_accept(faults.HangUp()))
 
     assert [
-        'attempts(), test_attempts.py:43: never requested\n  not required? server.allow("unused")',
+        'attempts(), test_attempts.py:44: never requested\n  not required? server.allow("unused")',
         (
-            "attempt 2 of 2, faults.at_accept(faults.HangUp()), test_attempts.py:43: never run\n"
+            "attempt 2 of 2, faults.at_accept(faults.HangUp()), test_attempts.py:44: never run\n"
             '  0 connections came\n  not required? server.allow("unused")'
         ),
     ] == [finding.text for finding in server.findings()]
@@ -70,7 +71,7 @@ def attempt(server, times):
     outcomes = []
     for _ in range(times):
         try:
-            outcomes.append(httpx.get(server.url, trust_env=False).status_code)
+            outcomes.append(fetch(server.url).status_code)
         except httpx.TransportError:
             # Which one depends on the moment: of an RST that its write has met, httpx reads an end of file.
             outcomes.append({"rst": "reset", "fin": "closed"}[server.connections[-1].closed_how])

@@ -13,9 +13,9 @@ import threading
 from concurrent.futures import Future
 from contextlib import suppress
 
-import httpx
 import pytest
 
+from fetching import fetch
 from pytest_epoll import EpollServer, errors, faults, steps
 from pytest_epoll.testing import RawClient, in_thread
 
@@ -85,7 +85,7 @@ def test_a_hand_written_server_is_ported_as_it_is(server):
         sock.close()
 
     server.script(steps.call(handler), connection=0)
-    response = httpx.get(server.url, trust_env=False)
+    response = fetch(server.url)
 
     assert (200, "text/plain") == (response.status_code, response.headers["Content-Type"])
     assert findings(server) == []
@@ -94,7 +94,7 @@ def test_a_hand_written_server_is_ported_as_it_is(server):
 def test_every_connection_gets_a_function_of_its_own(server):
     server.script(steps.call(answer))
 
-    assert ["ok"] * 3 == [httpx.get(server.url, trust_env=False).text for _ in range(3)]
+    assert ["ok"] * 3 == [fetch(server.url).text for _ in range(3)]
 
 
 def test_functions_of_one_server_may_wait_for_each_other(server):
@@ -107,7 +107,7 @@ def test_functions_of_one_server_may_wait_for_each_other(server):
         answer(conn)
 
     server.script(steps.call(together))
-    calls = [in_thread(httpx.get, server.url, trust_env=False) for _ in range(count)]
+    calls = [in_thread(fetch, server.url) for _ in range(count)]
 
     assert {"ok"} == {call.result(20).text for call in calls}
 
@@ -119,10 +119,10 @@ def test_a_function_hangs_until_the_next_connection_is_there(server):
 
     server.script(steps.call(hang), connection=0)
     server.get("/").respond(text="second")
-    first = in_thread(httpx.get, server.url, trust_env=False)
+    first = in_thread(fetch, server.url)
     server.wait_for_connections(1)
 
-    assert "second" == httpx.get(server.url, trust_env=False).text
+    assert "second" == fetch(server.url).text
     assert "ok" == first.result(10).text
 
 
@@ -136,7 +136,7 @@ def test_gates_and_marks_keep_a_function_in_step_with_the_test(server):
         conn.sendall(OK)
 
     server.script(steps.call(gated))
-    call = in_thread(httpx.get, server.url, trust_env=False)
+    call = in_thread(fetch, server.url)
     mark = server.wait_for_mark("asked")[0]
 
     assert (("asked", 0), False) == ((mark.name, mark.connection), call.done())
@@ -749,7 +749,7 @@ def test_what_a_function_raises_is_a_finding_that_ends_in_the_tests_code(server)
         raise RuntimeError("of the test")
 
     server.script(steps.call(broken), steps.mark("never"))
-    httpx.get(server.url, trust_env=False)
+    fetch(server.url)
     server.wait_idle()
     (kind, text), *others = findings(server)
 
@@ -773,7 +773,7 @@ def test_the_verdict_waits_for_a_function_that_will_come_further_by_itself(serve
         assert conn is None, "the last line"
 
     server.script(steps.call(judge))
-    assert "ok" == httpx.get(server.url, trust_env=False).text
+    assert "ok" == fetch(server.url).text
     opened = in_thread(lambda: (threading.Event().wait(0.05), late.set()))
     with pytest.raises(errors.EpollFindings, match="the last line"):
         server.check()
@@ -946,6 +946,7 @@ def test_a_conn_of_a_stopped_server_raises(server):
         assert (0, None) == (conns[0].index, conns[0].request)
 
 
+@pytest.mark.slow
 def test_a_function_that_does_not_end_is_named_with_its_stack():
     release = threading.Event()
 
@@ -1007,7 +1008,7 @@ def test_a_conn_is_refused_on_the_servers_own_thread(server):
     with RawClient(server.address) as client:
         server.wait_for_connections()
         blocked(server)
-        httpx.get(server.url, trust_env=False)
+        fetch(server.url)
         client.send(b"x")
     texts = [text for kind, text in findings(server) if kind == "handler-error"]
 
@@ -1232,7 +1233,7 @@ def test_select_tells_when_there_is_something_to_read(server):
 
     consume = Kept(consume)
     server.script(steps.call(consume))
-    assert "ok" == httpx.get(server.url, trust_env=False).text
+    assert "ok" == fetch(server.url).text
 
     content, silent, descriptor = consume.result()
     assert (True, [], -1) == (content.startswith(b"GET / HTTP/1.1\r\n"), silent, descriptor)
@@ -1331,8 +1332,8 @@ def test_a_call_prints_as_its_function():
     assert isinstance(steps.Conn, type)
 
 
-def test_a_unix_socket_is_handed_over_as_well(server, tmp_path):
-    path = str(tmp_path / "s")
+def test_a_unix_socket_is_handed_over_as_well(server, socket_folder):
+    path = str(socket_folder / "s")
     server.also_listen(path)
     server.script(steps.call(lambda conn: (conn.sendall(conn.recv(10)), conn.close())))
     with contextlib.closing(socket.socket(socket.AF_UNIX)) as client:

@@ -41,15 +41,6 @@ def any_server(request):
         yield server
 
 
-@pytest.fixture
-def folder(tmp_path_factory):
-    """A folder with a short name, for Unix domain sockets."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="e") as name:
-        yield name
-
-
 def served(address):
     with RawClient(address) as client:
         client.send(GET)

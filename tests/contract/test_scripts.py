@@ -5,9 +5,9 @@ import http.client
 import threading
 from contextlib import suppress
 
-import httpx
 import pytest
 
+from fetching import fetch
 from pytest_epoll import EpollServer, errors, faults, match, steps
 from pytest_epoll.testing import RawClient, in_thread
 
@@ -17,7 +17,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 def get(server, path="/"):
-    return httpx.get(server.url + path, trust_env=False)
+    return fetch(server.url + path)
 
 
 def kinds(server):
@@ -311,7 +311,7 @@ def test_a_surplus_answer_goes_out_like_the_first(server):
 
 def test_a_head_request_is_answered_without_a_body(server):
     server.script(steps.read_request(), steps.respond(200, text="four"))
-    response = httpx.head(server.url, trust_env=False)
+    response = fetch(server.url, "HEAD")
 
     assert ("4", b"") == (response.headers["content-length"], response.content)
 
@@ -697,7 +697,7 @@ def test_the_routes_answer_a_request_that_the_script_has_read(server):
     server.post("/up", body=b"hello").respond(text="routed")
     server.script(steps.read_head(), steps.mark("head"), steps.routes())
 
-    assert "routed" == httpx.post(server.url + "/up", content=b"hello", trust_env=False).text
+    assert "routed" == fetch(server.url + "/up", "POST", content=b"hello").text
 
 
 def test_the_routes_go_on_for_good(server):

@@ -84,11 +84,11 @@ def test_a_host_of_which_one_address_is_down_is_reached_at_the_other(epoll_serve
         assert b"by IPv4" == pool.request("GET", "/").data
 
 
-def test_a_peer_on_a_unix_domain_socket_breaks_off_like_any_other(server, tmp_path):
-    listener = server.also_listen(tmp_path / "peer.sock")
+def test_a_peer_on_a_unix_domain_socket_breaks_off_like_any_other(server, socket_folder):
+    listener = server.also_listen(socket_folder / "peer.sock")
     server.get("/").respond(content=b"x" * 100, fault=faults.HangUp(faults.body(50)))
 
-    transport = httpx.HTTPTransport(uds=listener.address)
+    transport = httpx.HTTPTransport(uds=listener.address, verify=False)
     with httpx.Client(transport=transport) as client, pytest.raises(httpx.RemoteProtocolError):
         client.get("http://peer/")
 

@@ -7,7 +7,6 @@ import select
 import signal
 import socket
 import sys
-import tempfile
 import traceback
 import warnings
 
@@ -218,16 +217,15 @@ def test_a_child_that_leaves_a_block_leaves_the_parents_listener_alone(server, b
     assert OK == served(server)
 
 
-def test_a_child_leaves_the_file_of_a_unix_socket_alone(server):
-    with tempfile.TemporaryDirectory(prefix="e") as folder:
-        path = server.also_listen(f"{folder}/x.sock").address
-        with Child():
-            pass
-        with RawClient(path) as client:
-            client.send(GET)
+def test_a_child_leaves_the_file_of_a_unix_socket_alone(server, socket_folder):
+    path = server.also_listen(f"{socket_folder}/x.sock").address
+    with Child():
+        pass
+    with RawClient(path) as client:
+        client.send(GET)
 
-            assert OK == client.recv_exactly(len(OK))
-        server.stop()
+        assert OK == client.recv_exactly(len(OK))
+    server.stop()
 
 
 def test_a_child_may_be_a_client_of_its_parents_server(server):

@@ -95,6 +95,7 @@ def places_in_chunks(draw):
     return body, position, offset
 
 
+@pytest.mark.slow
 @given(places_in_chunks(), st.data())
 def test_in_a_chunked_body_reading_stops_at_the_same_byte_whatever_pieces_it_comes_in(place, data):
     body, position, offset = place
@@ -110,6 +111,7 @@ def test_in_a_chunked_body_reading_stops_at_the_same_byte_whatever_pieces_it_com
     assert (message if offset is None else message[: len(head) + offset]) == reading.taken
 
 
+@pytest.mark.slow
 @given(places_in_chunks())
 def test_byte_by_byte_nothing_is_taken_too_early_or_held_back_for_ever(place):
     body, position, offset = place

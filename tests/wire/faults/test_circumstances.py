@@ -122,7 +122,7 @@ def patience(fault):
 )
 def test_what_httpx_says(server, fault, error):
     server.get("/x").respond(content=b"x" * 100, fault=fault)
-    with httpx.Client(trust_env=False, timeout=patience(fault)) as client, pytest.raises(error):
+    with httpx.Client(trust_env=False, verify=False, timeout=patience(fault)) as client, pytest.raises(error):
         client.get(server.url + "/x")
     assert [] == server.findings()
 
@@ -174,7 +174,7 @@ def test_requests_has_another_word_for_a_body_that_does_not_come(server):
 def test_an_upload_that_nobody_reads_is_a_write_timeout_for_httpx(server):
     server.post("/x").respond_with(faults.Stall(after_reading="head"))
     timeout = httpx.Timeout(5, write=0.2)
-    with httpx.Client(trust_env=False, timeout=timeout) as client, pytest.raises(httpx.WriteTimeout):
+    with httpx.Client(trust_env=False, verify=False, timeout=timeout) as client, pytest.raises(httpx.WriteTimeout):
         client.post(server.url + "/x", content=b"y" * 32_000_000)
 
     assert 0 == len(server.last_request.body_so_far)
@@ -182,7 +182,7 @@ def test_an_upload_that_nobody_reads_is_a_write_timeout_for_httpx(server):
 
 def test_an_upload_that_is_read_slowly_gets_through_for_httpx(server):
     server.post("/x").respond(fault=faults.SlowReads(200_000_000, size=500_000, receive_buffer=65536))
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, verify=False) as client:
         response = client.post(server.url + "/x", content=b"y" * 4_000_000)
 
     assert (200, 4_000_000) == (response.status_code, len(server.last_request.body))
@@ -190,7 +190,7 @@ def test_an_upload_that_is_read_slowly_gets_through_for_httpx(server):
 
 def test_slow_writes_do_not_fire_a_read_timeout_that_is_longer_than_a_pause(server):
     server.get("/x").respond(content=b"x" * 100, fault=faults.SlowWrites(2000, size=20))
-    with httpx.Client(trust_env=False, timeout=5) as client:
+    with httpx.Client(trust_env=False, verify=False, timeout=5) as client:
         assert b"x" * 100 == client.get(server.url + "/x").content
 
 

@@ -241,7 +241,7 @@ def test_pools_that_look_before_they_reuse_connect_again(server, name):
             session.trust_env = False
             get = lambda: session.get(server.url + "/x", timeout=5).content
         else:
-            client = stack.enter_context(httpx.Client(trust_env=False))
+            client = stack.enter_context(httpx.Client(trust_env=False, verify=False))
             get = lambda: client.get(server.url + "/x").content
         first = get()
         closed(server)

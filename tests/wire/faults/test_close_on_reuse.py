@@ -300,7 +300,7 @@ def test_what_requests_says(server, how):
 @pytest.mark.parametrize(("how", "error"), [("fin", httpx.RemoteProtocolError), ("rst", httpx.ReadError)])
 def test_what_httpx_says(server, how, error):
     server.get("/x").respond(content=BODY, fault=faults.CloseOnReuse(how))
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, verify=False) as client:
         client.get(server.url + "/x")
         with pytest.raises(error):
             client.get(server.url + "/x")

@@ -130,6 +130,6 @@ def test_a_whole_reply_that_nobody_asked_for_may_poison_a_pool(server):
         content=b"hello", fault=faults.ExtraBytes(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"), times=1
     )
     server.get("/x").respond(content=b"hello")
-    with httpx.Client(trust_env=False, base_url=server.url) as client:
+    with httpx.Client(trust_env=False, verify=False, base_url=server.url) as client:
         assert [b"hello", b"evil"] == [client.get("/x").content, client.get("/x").content]
     assert [] == server.findings()

@@ -19,14 +19,14 @@ PLACES = [
 
 
 @pytest.fixture
-def server(trigger_mode, tmp_path):
+def server(trigger_mode):
     with EpollServer(edge_triggered=trigger_mode == "edge") as server:
         yield server
 
 
 @pytest.fixture
-def path(server, tmp_path):
-    return server.also_listen(str(tmp_path / "s")).address
+def path(server, socket_folder):
+    return server.also_listen(str(socket_folder / "s")).address
 
 
 @pytest.mark.parametrize(("position", "size"), PLACES)

@@ -427,7 +427,7 @@ def with_requests(server):
 
 
 def with_httpx(server):
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, verify=False) as client:
         return client.post(server.url + "/x", content=BODY).status_code
 
 
