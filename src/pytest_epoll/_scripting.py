@@ -159,6 +159,7 @@ def make_script(items: Iterable[object], connection: int | None, *, optional: bo
         message = "script() needs at least one step or fault"
         raise UsageError(message)
     _refuse_behind_the_end(steps)
+    _refuse_behind_our_fin(steps, has_sent_fin=False)
     if connection is not None:
         checked_whole("connection", connection, least=0)
     return Script(
@@ -181,6 +182,17 @@ def _refuse_behind_the_end(steps: Iterable[Step]) -> Step | None:
         inner = _refuse_behind_the_end(step.parts * min(step.times, 2))
         end = end or inner or (step if step.is_last else None)
     return end
+
+
+def _refuse_behind_our_fin(steps: Iterable[Step], *, has_sent_fin: bool) -> bool:
+    """Return whether they, or what stands before them, shut the sending side down; nothing can be sent behind that."""
+    for step in steps:
+        if has_sent_fin and step.sends:
+            message = f"{step!r} stands behind steps.half_close(), behind which nothing can be sent"
+            raise UsageError(message)
+        has_sent_fin = _refuse_behind_our_fin(step.parts * min(step.times, 2), has_sent_fin=has_sent_fin)
+        has_sent_fin = has_sent_fin or step.is_half_close
+    return has_sent_fin
 
 
 def let_end(barrier: Barrier, scripts: ScriptBook) -> None:

@@ -192,7 +192,7 @@ def send(*data: bytes, until_read: bool = False, delay: float = 0.0) -> Step:
     if delay_ns:
         arguments.append(f"delay={delay!r}")
     do = partial(doings.send, items=items, until_read=until_read, delay_ns=delay_ns)
-    return Step(f"send({', '.join(arguments)})", do)
+    return Step(f"send({', '.join(arguments)})", do, sends=True)
 
 
 def respond(
@@ -272,7 +272,7 @@ def respond(
     given += [f"delay={delay!r}"] if delay else []
     given += [f"gate={gate.name}"] if gate is not None else []
     given += [f"fault={reply.faults[0] if len(reply.faults) == 1 else list(reply.faults)!r}"] if reply.faults else []
-    return Step(f"respond({', '.join(given)})", lambda play: play.respond(reply))
+    return Step(f"respond({', '.join(given)})", lambda play: play.respond(reply), sends=True)
 
 
 def routes() -> Step:
@@ -280,7 +280,7 @@ def routes() -> Step:
 
     A request that was read and not answered is answered first. Pipelined requests are read one after the other.
     """
-    return Step("routes()", Play.routed, on_goodbye=MET, is_last=True)
+    return Step("routes()", Play.routed, on_goodbye=MET, is_last=True, sends=True)
 
 
 # -- by hand --
@@ -379,7 +379,8 @@ def reset(*, discard: bool = False) -> Step:
 
 def half_close() -> Step:
     """Send FIN and go on reading: shutdown(SHUT_WR), shutdown(2). It is no goodbye."""
-    return Step("half_close()", lambda _play: iter((acts.ShutdownWrite(goodbye=False),)), on_goodbye=SKIPPED)
+    do = acts.ShutdownWrite(goodbye=False)
+    return Step("half_close()", lambda _play: iter((do,)), on_goodbye=SKIPPED, is_half_close=True)
 
 
 # -- in sequence --

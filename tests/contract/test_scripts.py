@@ -887,6 +887,16 @@ def test_a_script_that_cannot_be_is_refused(server, items, says):
         server.script(*items)
 
 
+@pytest.mark.parametrize("step", [steps.send(b"x"), steps.respond(200), steps.routes()])
+def test_nothing_can_be_sent_behind_a_half_close(server, step):
+    with pytest.raises(
+        errors.UsageError, match=r"stands behind steps.half_close\(\), behind which nothing can be sent"
+    ):
+        server.script(steps.repeat(1, steps.half_close()), steps.mark("here"), step)
+    with pytest.raises(errors.UsageError, match=r"stands behind steps.half_close\(\)"):
+        server.script(steps.repeat(2, steps.send(b"y"), steps.half_close()))
+
+
 def test_marks_may_follow_the_end(server):
     server.script(steps.close(), steps.mark("closed"))
     with RawClient(server.address) as client:
@@ -922,6 +932,68 @@ def test_what_is_no_step_is_refused(server, item):
 def test_a_step_that_cannot_be_is_refused(make, says):
     with pytest.raises(errors.UsageError, match=says):
         make()
+
+
+def outcome_of(server, *items):
+    """Ask once, by a script; return what the client got, and what is found."""
+    server.script(steps.read_request(), *items)
+    with RawClient(server.address) as client:
+        client.send(GET)
+        got = client.read_to_end()
+    return got, [(one.kind, one.text.partition("\n")[0].partition(", ")[2]) for one in server.findings()]
+
+
+@pytest.mark.parametrize(("fault", "how"), [(faults.HangUp(after=5), "fin"), (faults.Reset(after=5), "rst")])
+def test_a_step_behind_an_answer_that_ends_the_connection_is_a_finding(server, fault, how):
+    got, found = outcome_of(server, steps.respond(200, fault=fault), steps.send(b"x"), steps.close())
+
+    assert (b"HTTP/", how) == got
+    assert ["script"] == [kind for kind, _ in found]
+    assert found[0][1].endswith("step 3: send(b'x'): the answer before it has ended the connection")
+
+
+@pytest.mark.parametrize("fault", [faults.HangUp(after=5), faults.Reset(after=5), faults.Stall(after=5)])
+def test_marks_and_goodbyes_may_stand_behind_an_answer_that_ends_the_connection(server, fault):
+    server.script(steps.read_request(), steps.respond(200, fault=fault), steps.mark("over"), steps.close())
+    with RawClient(server.address) as client:
+        client.send(GET)
+        client.recv_exactly(5)
+    server.wait_for_mark("over")
+
+    assert [] == server.findings()
+
+
+@pytest.mark.parametrize("step", [steps.send(b"x"), steps.respond(200)])
+def test_what_stands_behind_a_fault_that_half_closes_says_that_it_cannot_be_sent(server, step):
+    got, found = outcome_of(server, steps.respond(204, fault=faults.HalfClose(after=5)), step, steps.close())
+
+    assert (b"HTTP/", "fin") == got
+    assert ["script"] == [kind for kind, _ in found]
+    assert "nothing can be sent, as the server's FIN has been" in found[0][1]
+
+
+def test_behind_a_fault_that_half_closes_the_script_goes_on_reading(server):
+    server.script(
+        steps.read_request(),
+        steps.respond(204, fault=faults.HalfClose()),
+        steps.read_request(),
+        steps.mark("second"),
+        steps.close(),
+    )
+    with RawClient(server.address) as client:
+        client.send(GET)
+        client.read_to_end()
+        client.send(GET)
+        server.wait_for_mark("second")
+
+    assert [] == server.findings()
+
+
+def test_how_far_a_fault_came_that_never_fired_counts_each_byte_once(server):
+    _, found = outcome_of(server, faults.Reset(after=100), steps.send(b"x" * 12), steps.close())
+
+    assert ["unfired"] == [kind for kind, _ in found]
+    assert "in c0 12 bytes were sent" in server.findings()[0].text
 
 
 def test_a_step_prints_as_code():

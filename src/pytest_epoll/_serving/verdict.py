@@ -198,7 +198,7 @@ def _how_far(journal: Journal, reply: tuple[int, int], kind: str) -> str:
     sizes: dict[tuple[int, int], int] = dict.fromkeys(sorted(armed), 0)
     for fact in journal.facts:
         if fact[3] == kind:
-            for place in (fact[1:3], (fact[1], timeline.NO_EXCHANGE)):  # a script's fault acts on all of a connection
+            for place in {fact[1:3], (fact[1], timeline.NO_EXCHANGE)}:  # a script's fault acts on all of a connection
                 if place in sizes:
                     sizes[place] += fact[4]
     connection, exchange = longest = max(sizes, key=lambda place: sizes[place])

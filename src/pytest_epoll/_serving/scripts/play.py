@@ -175,12 +175,23 @@ class Play:
             raise ClientLeftError(newest.record.error or "")
 
     def send(self, data: bytes) -> Acts:
-        """Send bytes as they are; whom they answer, if there is a request, is the newest one."""
+        """Send bytes as they are; whom they answer, if there is a request, is the newest one.
+
+        Raises:
+            StepFailedError: our sending side was shut down.
+        """
+        self._refuse_behind_our_fin()
         self.stage.answer_newest()
         yield acts.Send(Image(b"", data))
 
     def respond(self, reply: Reply) -> Acts:
-        """Answer the newest request, or nobody."""
+        """Answer the newest request, or nobody.
+
+        Raises:
+            StepFailedError: our sending side was shut down.
+            ConnectionOverError: a fault of the answer has ended the connection, or its stream by raising.
+        """
+        self._refuse_behind_our_fin()
         exchange = self._inbox.newest
         if exchange is None:
             record = RequestRecord(self.run.record.index, timeline.NO_EXCHANGE, clock.now_ns())
@@ -194,6 +205,14 @@ class Play:
             if isinstance(act, acts.NextRequest):
                 return
             yield act
+        if not self.stage.transport.is_open:  # else a half-close, or a stall that the client has ended
+            message = "the answer before it has ended the connection"
+            raise ConnectionOverError(message)
+
+    def _refuse_behind_our_fin(self) -> None:
+        if self.stage.transport.has_shut_down:
+            message = "nothing can be sent, as the server's FIN has been (half_close(), shutdown() or faults.HalfClose)"
+            raise StepFailedError(message)
 
     def note_mark(self, name: str) -> None:
         """Write down that the script has come to a mark."""

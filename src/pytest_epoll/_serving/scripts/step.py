@@ -30,7 +30,7 @@ class ClientLeftError(StepFailedError):
 
 
 class ConnectionOverError(Exception):
-    """A function has ended the connection, and steps are left; the text says so."""
+    """A function or an answer has ended the connection, and steps may be left; the text says so."""
 
 
 class ScriptBrokenError(Exception):
@@ -47,6 +47,8 @@ class Step:
     mark: str | None = None  # what it calls the place, if that is all it does
     waits_for_time: bool = False  # it is over by itself, so the verdict waits for it
     is_last: bool = False  # nothing but marks may follow
+    sends: bool = False  # it can't come behind our FIN
+    is_half_close: bool = False
     times: int = 1
     parts: tuple[Step, ...] = ()
 
