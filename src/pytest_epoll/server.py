@@ -398,7 +398,8 @@ class EpollServer:
     def close_connections(self, *, idle_only: bool = False, how: str = "fin") -> int:
         """Say goodbye on every open connection, also in mid-answer; return how many, once it is on the wire.
 
-        While accepts are paused, who waits in the queue is accepted to be told, unless `idle_only`.
+        While accepts are paused, who waits in the queue is accepted to be told, unless `idle_only`. In a predicate or a
+        hook, which run on the server's own thread, it is said as soon as that has returned.
 
         Args:
             idle_only: leave those alone on which a request is being read or answered, and those that stall.
@@ -503,12 +504,12 @@ class EpollServer:
         self._listening.accept_again()
         self._allowance.clear()
         gates, self._gates = self._gates, []
-        for gate in gates:
-            gate.open()
         self._router.clear()
         self._routes.clear()
         self._barrier.call(self._scripts.clear)
         self.clear_records()
+        for gate in gates:  # last: what they let go is recorded
+            gate.open()
 
     def clear_records(self) -> None:
         """Forget what was recorded and keep the routes; open connections live on, indexes go on counting."""

@@ -226,6 +226,28 @@ def test_close_connections_leaves_a_script_alone_that_stalls_if_asked(server):
         assert 1 == server.close_connections()
 
 
+@pytest.mark.parametrize("is_scripted", [False, True])
+@pytest.mark.parametrize(
+    ("part", "how"),
+    [
+        (lambda server, _: server.close_connections(), "fin"),
+        (lambda server, _: server.close_connections(how="rst"), "rst"),
+        (lambda _, connection: connection.close(), "fin"),
+        (lambda _, connection: connection.reset(), "rst"),
+    ],
+)
+def test_a_predicate_may_end_the_connection_that_it_looks_at(server, part, how, is_scripted):
+    server.get("/x", where=lambda request: part(server, request.connection) or True).respond(content=b"ok")
+    if is_scripted:
+        server.script(steps.routes())
+    with RawClient(server.address) as client:
+        client.send(GET)
+
+        assert (OK, how) == client.read_to_end()
+    assert [("server", how)] == [(one.closed_by, one.closed_how) for one in server.connections]
+    assert [] == server.findings()
+
+
 def test_close_connections_knows_two_goodbyes(server):
     with pytest.raises(errors.UsageError, match="how='FIN'"):
         server.close_connections(how="FIN")

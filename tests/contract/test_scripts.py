@@ -897,6 +897,19 @@ def test_nothing_can_be_sent_behind_a_half_close(server, step):
         server.script(steps.repeat(2, steps.send(b"y"), steps.half_close()))
 
 
+def test_what_clear_lets_go_is_recorded(server):
+    gate = server.gate()
+    server.script(steps.mark("before"), steps.wait(gate), steps.mark("behind"), steps.close())
+    with RawClient(server.address) as client:
+        gate.wait_reached()
+        server.clear()
+        client.read_to_end()
+
+        assert [0] == [mark.connection for mark in server.wait_for_mark("behind")]
+    with pytest.raises(errors.WaitTimeout, match="did not come; there were 'behind'"):
+        server.wait_for_mark("before", timeout=0.01)
+
+
 def test_marks_may_follow_the_end(server):
     server.script(steps.close(), steps.mark("closed"))
     with RawClient(server.address) as client:

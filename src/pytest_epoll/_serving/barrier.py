@@ -157,7 +157,8 @@ class Barrier:
         """Say goodbye on a connection, if it is there and the server runs; errors as of `settle`."""
         engine = self._running_engine()
         if engine is not None:
-            self.call(lambda: engine.part(index, how))
+            soon = engine.loop.is_current_thread()
+            self.call(lambda: engine.part(index, how, soon=soon))
 
     def part_all(self, listener: int | None, how: str, *, idle_only: bool) -> int:
         """Say goodbye on all connections, or on those of a listener; return on how many, once it is on the wire.
@@ -169,7 +170,10 @@ class Barrier:
         checked_choice("how", how, ("fin", "rst"))
         checked_flag("idle_only", idle_only)
         engine = self._running_engine()
-        return 0 if engine is None else self.call(lambda: engine.part_all(listener, how, idle_only=idle_only))
+        if engine is None:
+            return 0
+        soon = engine.loop.is_current_thread()
+        return self.call(lambda: engine.part_all(listener, how, idle_only=idle_only, soon=soon))
 
     def stop(self, let_go: Callable[[], None]) -> list[str]:
         """Stop the server, if it runs; from then on the record is read directly.

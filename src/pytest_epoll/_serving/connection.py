@@ -127,12 +127,13 @@ class Connection:
     def close(self) -> None:
         """Send FIN now, whatever is being answered, then read and discard until the client closes; no-op if it did.
 
-        Returns when the FIN is on the wire. What was received stays recorded, what comes now is no request any more.
+        Returns when the FIN is on the wire; in a predicate or a hook, which run on the server's own thread, it is sent
+        as soon as that has returned. What was received stays recorded, what comes now is no request any more.
         """
         self._desk.part(self._record.index, "fin")
 
     def reset(self) -> None:
-        """Send RST now, whatever is being answered, unsent or unread; returns when it is on the wire.
+        """Send RST now, whatever is being answered, unsent or unread; returns when it is, as `close()` does.
 
         Raises:
             UsageError: it came in on a Unix domain socket, where there is no RST.

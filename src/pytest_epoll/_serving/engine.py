@@ -22,6 +22,7 @@ import os
 import sys
 import threading
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core import clock, limits, timeline
@@ -204,14 +205,15 @@ class Engine:
             return None
         return self.probe.untaken_bytes(session.transport.sock, session.record.bytes_sent)
 
-    def part(self, index: int, how: str) -> None:
-        """Say goodbye on a connection, if it is there; errors as of `part_all`. Loop thread only."""
-        self._part([self._sessions[index]] if index in self._sessions else [], how)
+    def part(self, index: int, how: str, *, soon: bool) -> None:
+        """Say goodbye on a connection, if it is there; for the rest see `part_all`. Loop thread only."""
+        self._part([self._sessions[index]] if index in self._sessions else [], how, soon=soon)
 
-    def part_all(self, listener: int | None, how: str, *, idle_only: bool) -> int:
+    def part_all(self, listener: int | None, how: str, *, idle_only: bool, soon: bool) -> int:
         """Say goodbye on all connections, or on those that a listener has accepted; return on how many.
 
-        Loop thread only.
+        Loop thread only. `soon` is for predicates and hooks: one that has called this is called by a connection that
+        is in the middle of something, and it must find itself there as it was.
 
         Raises:
             UsageError: "rst" on a Unix domain socket.
@@ -226,15 +228,18 @@ class Engine:
             and session.transport.can_part("fin")  # open ones: on which we have said nothing yet
             and not (idle_only and (session.is_stalled or not session.is_idle))
         ]
-        return self._part(sessions, how)
+        return self._part(sessions, how, soon=soon)
 
-    def _part(self, sessions: list[Session | Stage], how: str) -> int:
+    def _part(self, sessions: list[Session | Stage], how: str, *, soon: bool) -> int:
         parting = [session for session in sessions if session.transport.can_part(how)]
         if how == "rst" and any(is_unix(session.transport.sock) for session in parting):
             message = "a Unix domain socket has no RST; use how='fin' or close()"
             raise UsageError(message)
         for session in parting:
-            session.part(how)
+            if soon:
+                self.loop.call_soon(partial(session.part, how))
+            else:
+                session.part(how)
         return len(parting)
 
     def clear_records(self) -> None:
