@@ -252,7 +252,8 @@ class Route:
 
         Raises:
             WaitTimeout: there are fewer after `timeout` seconds; the text lists what is there.
-            UsageError: an unknown state, or the wait would freeze an event loop of this thread.
+            UsageTypeError: an argument of a wrong type.
+            UsageError: an unknown state, a negative number, or the wait would freeze an event loop of this thread.
         """
         __tracebackhide__ = True
         return self._server._received.wait_for_requests(n, state, self._entry.index, timeout)  # noqa: SLF001

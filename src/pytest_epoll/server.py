@@ -385,7 +385,8 @@ class EpollServer:
 
         Raises:
             WaitTimeout: something still is, after `timeout` seconds.
-            UsageError: the wait would freeze an event loop of this thread.
+            UsageTypeError: a timeout that is no number.
+            UsageError: a negative one, or the wait would freeze an event loop of this thread.
         """
         __tracebackhide__ = True
         self._received.wait_idle(timeout)
@@ -406,7 +407,8 @@ class EpollServer:
             how: "fin", then what the client still sends is read and discarded; or "rst".
 
         Raises:
-            UsageError: another `how`.
+            UsageTypeError: an argument of a wrong type.
+            UsageError: another `how`, or "rst" on a Unix domain socket, which has no RST.
         """
         return self._barrier.part_all(None, how, idle_only=idle_only)
 

@@ -27,6 +27,8 @@ T = TypeVar("T")
 class RawClient:
     """A client that sends what it is told and says how the connection ended.
 
+    Its calls are those of a socket: `OSError` if the connection has ended, `TimeoutError` when the time is over.
+
     Args:
         address: (host, port), as `server.address`, or the path of a Unix domain socket, as `listener.address` may be.
         timeout: seconds after which a call gives up with `TimeoutError`.

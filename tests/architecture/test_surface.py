@@ -141,5 +141,17 @@ def test_the_tree_speaks_of_itself_alone():
             assert found is None, f"{path}: {found and found[0]}"
 
 
+@pytest.mark.parametrize("respond", [pytest_epoll.Route.respond, pytest_epoll.steps.respond])
+def test_respond_takes_what_a_response_takes_and_then_what_is_about_timing(respond):
+    """Written out three times, as users and type checkers read signatures; this keeps them the same."""
+    content = list(inspect.signature(pytest_epoll.Response).parameters.values())
+    taken = [item for item in inspect.signature(respond).parameters.values() if item.name != "self"]
+
+    assert content == taken[: len(content)]
+    assert ["delay", "gate", "fault", "times"][: len(taken) - len(content)] == [
+        item.name for item in taken[len(content) :]
+    ]
+
+
 if __name__ == "__main__":
     SURFACE.write_text(surface())

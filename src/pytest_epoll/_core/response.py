@@ -183,7 +183,8 @@ class Response:
         """Return a copy that is sent so many seconds after it was chosen.
 
         Raises:
-            UsageError: a negative number.
+            UsageTypeError: no number.
+            UsageError: a negative one.
         """
         copy = self._copy()
         copy.delay_ns = checked_delay("seconds", seconds)

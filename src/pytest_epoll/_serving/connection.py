@@ -152,7 +152,8 @@ class Connection:
 
         Raises:
             WaitTimeout: nobody has, after `timeout` seconds.
-            UsageError: the wait would freeze an event loop of this thread.
+            UsageTypeError: a timeout that is no number.
+            UsageError: a negative one, or the wait would freeze an event loop of this thread.
         """
         __tracebackhide__ = True
         self._desk.barrier.wait(*self._closing(timeout))
@@ -174,7 +175,8 @@ class Connection:
 
         Raises:
             WaitTimeout: they are not, after `timeout` seconds.
-            UsageError: the wait would freeze an event loop of this thread.
+            UsageTypeError: a timeout that is no number.
+            UsageError: a negative one, or the wait would freeze an event loop of this thread.
         """
         __tracebackhide__ = True
         self._desk.barrier.wait(*self._ending(timeout))

@@ -159,7 +159,8 @@ class Gate:
 
         Raises:
             WaitTimeout: nobody has after `timeout` seconds.
-            UsageError: the wait would freeze an event loop of this thread.
+            UsageTypeError: a timeout that is no number.
+            UsageError: a negative one, or the wait would freeze an event loop of this thread.
         """
         __tracebackhide__ = True
         self._barrier.wait(*self._reaching(timeout))

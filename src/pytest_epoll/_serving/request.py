@@ -149,7 +149,8 @@ class Request:
         """The decoded body, as far as it came.
 
         Raises:
-            UsageError: it is still being read; use `body_so_far`, or wait for it.
+            UsageError: it is still being read (use `body_so_far`, or wait for it), or its route says
+                `record_body=False`.
         """
         record = self._fresh()
         if record.complete is None:
@@ -178,7 +179,11 @@ class Request:
 
     @property
     def text(self) -> str:
-        """The body as text, in the charset of Content-Type or UTF-8; what can't be decoded is replaced."""
+        """The body as text, in the charset of Content-Type or UTF-8; what can't be decoded is replaced.
+
+        Raises:
+            UsageError: as of `body`.
+        """
         _, _, parameters = self.headers.get("Content-Type", "").partition(";")
         charset = "utf-8"
         for parameter in parameters.split(";"):
@@ -192,6 +197,7 @@ class Request:
 
         Raises:
             ValueError: the body is not JSON, or nested more deeply than Python can follow.
+            UsageError: as of `body`.
         """
         try:
             return json_module.loads(self.body)
@@ -200,7 +206,11 @@ class Request:
             raise ValueError(message) from None
 
     def form(self) -> Values:
-        """Return the names and values of an application/x-www-form-urlencoded body, decoded, in order."""
+        """Return the names and values of an application/x-www-form-urlencoded body, decoded, in order.
+
+        Raises:
+            UsageError: as of `body`.
+        """
         return Values(parse_qsl(self.body.decode("utf-8", "surrogateescape"), keep_blank_values=True))
 
     def multipart(self) -> Parts:
@@ -208,6 +218,7 @@ class Request:
 
         Raises:
             ValueError: Content-Type names no boundary, or the body is not what it says.
+            UsageError: as of `body`.
         """
         from pytest_epoll._serving.multipart import parse_parts  # noqa: PLC0415 - its library is loaded by who uploads
 
@@ -242,7 +253,8 @@ class Request:
 
         Raises:
             WaitTimeout: fewer have, after `timeout` seconds, or the request has ended with fewer.
-            UsageError: no number of bytes, or the wait would freeze an event loop of this thread.
+            UsageTypeError: an argument of a wrong type.
+            UsageError: a negative number, or the wait would freeze an event loop of this thread.
         """
         __tracebackhide__ = True
         self._desk.barrier.wait(*self._receiving(body_bytes, timeout))
