@@ -47,22 +47,22 @@ class Encoding(NamedTuple):
 def encoding(response: Response, asker: Asker) -> Encoding:
     """Return how a response that is not `raw` answers a request of that kind."""
     status = response.status
-    said = {name.lower() for name, _ in response.headers}
-    unwanted = said | response.removed
+    said = _said(response)
+    unwanted = said.keys() | response.removed
     is_bare = status < 200 or status == 204 or _opens_tunnel(response, asker)  # noqa: PLR2004 - RFC 9110 section 8.6
-    is_chunked = _wants_chunks(response, asker, said) and not is_bare
+    is_chunked = not is_bare and _wants_chunks(response, asker, said)
     has_length = b"content-length" in said
     lines = [_status_line(response), *(b"%s: %s" % header for header in response.headers)]
     if response.content_type is not None and b"content-type" not in unwanted:
         lines.append(b"Content-Type: " + response.content_type)
     if is_chunked and b"transfer-encoding" not in said:
         lines.append(b"Transfer-Encoding: chunked")
-    elif _wants_length(response, unwanted) and not (is_bare or is_chunked):
+    elif not (is_bare or is_chunked) and _wants_length(response, said, unwanted):
         lines.append(b"Content-Length: %d" % len(response.body))
         has_length = True
     has_content = not (is_bare or status in _NO_CONTENT or asker.method == "HEAD")
-    ends_itself = not has_content or _ends_itself(response, has_length=has_length, chunked=is_chunked)
-    closes = _closes(response, asker, ends_itself=ends_itself)
+    ends_itself = not has_content or _ends_itself(said, has_length=has_length, chunked=is_chunked)
+    closes = _closes(response, asker, said, ends_itself=ends_itself)
     if b"connection" not in unwanted and asker.is_told:
         if closes:
             lines.append(b"Connection: close")
@@ -75,7 +75,7 @@ def whole(response: Response, form: Encoding) -> Image:
     """Return all of a response whose body is known."""
     if not form.has_content:
         return Image(form.head)
-    if not form.is_chunked or _said(response, b"transfer-encoding") is not None:
+    if not form.is_chunked or b"transfer-encoding" in _said(response):
         return Image(form.head, response.body)
     start = len(form.head)
     parts = []
@@ -158,7 +158,7 @@ def _opens_tunnel(response: Response, asker: Asker) -> bool:
     return asker.method == "CONNECT" and 200 <= response.status < 300  # noqa: PLR2004 - 2xx
 
 
-def _wants_chunks(response: Response, asker: Asker, said: set[bytes]) -> bool:
+def _wants_chunks(response: Response, asker: Asker, said: dict[bytes, bytes]) -> bool:
     """Whether the body goes out in chunks; an HTTP/1.0 client does not know them (RFC 9112 section 6.1)."""
     if b"transfer-encoding" in said:
         return response.score is not None
@@ -170,34 +170,38 @@ def _wants_chunks(response: Response, asker: Asker, said: set[bytes]) -> bool:
     )
 
 
-def _wants_length(response: Response, unwanted: set[bytes] | frozenset[bytes]) -> bool:
+def _wants_length(response: Response, said: dict[bytes, bytes], unwanted: set[bytes]) -> bool:
     """Whether a Content-Length is added to a body that is not chunked (RFC 9110 section 8.6).
 
     A 304 announces the length that a 200 would have had; one for which no body was given says nothing about it.
     """
     return (
         response.score is None
-        and not unwanted & {b"content-length"}
-        and not _said(response, b"transfer-encoding")
+        and b"content-length" not in unwanted
+        and not said.get(b"transfer-encoding")
         and (response.status != _NOT_MODIFIED or bool(response.body))
     )
 
 
-def _ends_itself(response: Response, *, has_length: bool, chunked: bool) -> bool:
+def _ends_itself(said: dict[bytes, bytes], *, has_length: bool, chunked: bool) -> bool:
     """Whether the body's end can be told without our FIN (RFC 9112 section 6.3)."""
-    coding = _said(response, b"transfer-encoding")
+    coding = said.get(b"transfer-encoding")
     if coding is not None:
         return coding.lower().rpartition(b",")[2].strip() == b"chunked"
     return chunked or has_length
 
 
-def _closes(response: Response, asker: Asker, *, ends_itself: bool) -> bool:
-    tokens = {token.strip().lower() for token in (_said(response, b"connection") or b"").split(b",")}
+def _closes(response: Response, asker: Asker, said: dict[bytes, bytes], *, ends_itself: bool) -> bool:
+    tokens = [token.strip() for token in said.get(b"connection", b"").lower().split(b",")]
     if b"close" in tokens or not asker.keep_alive or not ends_itself:
         return True
     return response.http_version == "1.0" and b"keep-alive" not in tokens
 
 
-def _said(response: Response, name: bytes) -> bytes | None:
-    values = [value for key, value in response.headers if key.lower() == name]
-    return b", ".join(values) if values else None
+def _said(response: Response) -> dict[bytes, bytes]:
+    """Return what the response's own headers say, by their names in lower case; those of one name are joined."""
+    said: dict[bytes, bytes] = {}
+    for name, value in response.headers:
+        key = name.lower()
+        said[key] = b"%s, %s" % (said[key], value) if key in said else value
+    return said
