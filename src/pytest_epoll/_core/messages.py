@@ -74,7 +74,12 @@ class Window:
             data = data[room:]
             size -= room
         if size >= limits.WINDOW:
-            self._replace_last(data[-limits.WINDOW :], may_wait=may_wait)
+            data = data[-limits.WINDOW :]
+            if may_wait:
+                self._last = [data]
+                self._last_size = limits.WINDOW
+            else:
+                self._replace_last(data)
         elif size:
             self._last.append(data if may_wait else _kept(data))
             self._last_size += size
@@ -85,12 +90,10 @@ class Window:
         """Copy what waits for it: there is nothing more to come."""
         self._last = [_kept(piece) if isinstance(piece, memoryview) else piece for piece in self._last]
 
-    def _replace_last(self, data: bytes | memoryview, *, may_wait: bool) -> None:
+    def _replace_last(self, data: bytes | memoryview) -> None:
         """Take a whole window's bytes in place of the last ones, into the same memory if there is some."""
         last = self._last[0] if self._last else None
-        if may_wait:
-            self._last = [data]
-        elif isinstance(last, bytearray):
+        if isinstance(last, bytearray):
             memoryview(last)[:] = data
             del self._last[1:]
         else:

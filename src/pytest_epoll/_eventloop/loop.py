@@ -199,7 +199,7 @@ class Loop:
     def _patience(self) -> float:
         if self._soon or self._mail:  # a barrier takes the wake-up of what was posted while it ran
             return 0
-        due_ns = self.timers.next_due_ns()
+        due_ns = self.timers.next_due_ns() if self.timers.heap else None
         timeout = -1 if due_ns is None else min(max(due_ns - clock.now_ns(), 0) / 1e9, _LONGEST_WAIT)
         if self._questions:
             pause = min(_FIRST_PAUSE * 2**self._answerless, _LONGEST_PAUSE)
@@ -215,7 +215,7 @@ class Loop:
             handler = handlers.get(fd)
             if handler is not None:
                 handler(mask)
-        if self.timers:
+        if self.timers.heap:
             self.timers.run(clock.now_ns())
         if self._soon:
             self._do_soon()
@@ -280,7 +280,7 @@ class Loop:
             handler = self._handlers.get(fd)
             if handler is not None:
                 handler(mask)
-        done = bool(self.timers) and self.timers.run(clock.now_ns()) > 0
+        done = bool(self.timers.heap) and self.timers.run(clock.now_ns()) > 0
         if self._soon:
             done = True
             self._do_soon()

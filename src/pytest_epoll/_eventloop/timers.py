@@ -36,26 +36,27 @@ class Timer:
 class Timers:
     """All deadlines of a loop. Loop thread only."""
 
-    __slots__ = ("_cancelled", "_heap", "_order")
+    __slots__ = ("_cancelled", "_order", "heap")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[int, int, Timer]] = []
+        # Not empty while anything is to be done, or was cancelled; looked at each turn, which a call would make dearer.
+        self.heap: list[tuple[int, int, Timer]] = []
         self._order = 0  # breaks ties, so that equal deadlines run in the order in which they were set
         self._cancelled = 0
 
     def __len__(self) -> int:
-        return len(self._heap) - self._cancelled
+        return len(self.heap) - self._cancelled
 
     def at(self, due_ns: int, callback: Callable[[], None]) -> Timer:
         """Have `callback` called once the clock has reached `due_ns`."""
         timer = Timer(self, due_ns, callback)
         self._order += 1
-        heapq.heappush(self._heap, (due_ns, self._order, timer))
+        heapq.heappush(self.heap, (due_ns, self._order, timer))
         return timer
 
     def next_due_ns(self) -> int | None:
         """Return the earliest deadline, or None."""
-        heap = self._heap
+        heap = self.heap
         while heap and heap[0][2].callback is None:
             heapq.heappop(heap)
             self._cancelled -= 1
@@ -65,8 +66,8 @@ class Timers:
         """Call what is due, in order of deadline, and return how many; what a callback sets waits for the next run."""
         ran = 0
         last = self._order
-        while self._heap and self._heap[0][0] <= now_ns and self._heap[0][1] <= last:
-            timer = heapq.heappop(self._heap)[2]
+        while self.heap and self.heap[0][0] <= now_ns and self.heap[0][1] <= last:
+            timer = heapq.heappop(self.heap)[2]
             callback, timer.callback = timer.callback, None
             if callback is None:
                 self._cancelled -= 1
@@ -78,7 +79,7 @@ class Timers:
     def count_cancelled(self) -> None:
         """Take note of a cancelled timer and prune the heap when most of it is dead."""
         self._cancelled += 1
-        if len(self._heap) > _PRUNE_FROM and self._cancelled * 2 > len(self._heap):
-            self._heap = [entry for entry in self._heap if entry[2].callback is not None]
-            heapq.heapify(self._heap)
+        if len(self.heap) > _PRUNE_FROM and self._cancelled * 2 > len(self.heap):
+            self.heap = [entry for entry in self.heap if entry[2].callback is not None]
+            heapq.heapify(self.heap)
             self._cancelled = 0

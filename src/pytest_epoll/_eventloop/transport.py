@@ -315,8 +315,7 @@ class Transport:
         while pieces:
             batch = pieces[:IOV_MAX]
             try:
-                views = [view for view, _ in batch]
-                size = self._send(views[0]) if len(views) == 1 else self.sock.sendmsg(views)
+                size = self._send(batch[0][0]) if len(batch) == 1 else self.sock.sendmsg([view for view, _ in batch])
             except BlockingIOError:
                 return pieces
             except OSError as error:

@@ -99,7 +99,7 @@ def test_the_heap_is_pruned_when_most_of_it_is_dead_and_keeps_what_lives():
     for timer in many[:990]:
         timer.cancel()
 
-    assert (10, True) == (len(timers), len(timers._heap) < 100)
+    assert (10, True) == (len(timers), len(timers.heap) < 100)
     timers.run(1000)
     assert list(range(990, 1000)) == seen
 
