@@ -49,7 +49,7 @@ class GaugedReads:
         self._gauge = gauge
         self._seen = 0  # bytes that are there, and more of which were waited for
 
-    def receive(self, size: int) -> bytes:
+    def recv(self, size: int) -> bytes:
         """Return what may be taken, `size` bytes at the most.
 
         Raises:

@@ -62,8 +62,7 @@ class Transport:
         "_may_read",
         "_on_readable",
         "_owner",
-        "_recv",
-        "_send",
+        "_source",
         "_unsent",
         "facts",
         "fd",
@@ -88,9 +87,8 @@ class Transport:
         self._loop = loop
         self.facts = facts
         self._owner: Owner
-        self._recv: Callable[[int], bytes] = sock.recv
+        self._source: socket.socket | GaugedReads = sock  # whose methods aren't kept: that is an object to fetch
         self._is_gauged = False  # whether what has come is looked at before it is received
-        self._send = sock.send
         self._unsent: list[Piece] = []  # not a deque: an empty one takes 700 bytes, for each idle connection
         self._may_read = True
         self._is_peeking = False  # what can be read is looked at and left alone; `_may_read` is False then
@@ -118,7 +116,7 @@ class Transport:
         size, reads = self.read_size, 1
         while True:
             try:
-                data = self._recv(size)
+                data = self._source.recv(size)
             except OSError as error:
                 self.read_failed(error, mask)
                 return
@@ -219,7 +217,7 @@ class Transport:
         Callable from any thread, as nothing is changed but what the next read calls.
         """
         self._is_gauged = True
-        self._recv = GaugedReads(self._loop, self, gauge).receive
+        self._source = GaugedReads(self._loop, self, gauge)
 
     def pause_reading(self) -> None:
         """Leave what comes to the kernel's buffers; FIN and RST are still noticed."""
@@ -273,7 +271,7 @@ class Transport:
     def send_some(self, data: bytes) -> int:
         """Send what the kernel takes at once and return how much that was; nothing may be waiting to be sent."""
         try:
-            size = self._send(data)
+            size = self.sock.send(data)
         except BlockingIOError:
             return 0
         except OSError as error:
@@ -315,7 +313,10 @@ class Transport:
         while pieces:
             batch = pieces[:IOV_MAX]
             try:
-                size = self._send(batch[0][0]) if len(batch) == 1 else self.sock.sendmsg([view for view, _ in batch])
+                if len(batch) == 1:
+                    size = self.sock.send(batch[0][0])
+                else:
+                    size = self.sock.sendmsg([view for view, _ in batch])
             except BlockingIOError:
                 return pieces
             except OSError as error:
@@ -401,7 +402,7 @@ class Transport:
         if not self.is_open:
             return
         try:
-            self.record.bytes_received += discard(self.fd, self._recv)
+            self.record.bytes_received += discard(self.fd, self._source.recv)
             receive_queue.raise_error(self.sock, is_broken=self.is_broken)
         except OSError as error:
             self._note_rst_received(error)  # the client was first, and nobody has read it yet
