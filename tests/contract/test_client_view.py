@@ -413,6 +413,18 @@ def test_a_pipeline_is_seen_as_deep_as_it_is(plain):
     assert text.index("c0.1 > GET /b") < text.index("c0.0 < HTTP/1.1 200 OK")
 
 
+def test_a_failure_shows_the_connections_that_it_is_about(plain):
+    for asked in (GET % b"a", GET % b"b" + GET % b"c"):
+        with RawClient(plain.address) as client:
+            client.send(asked)
+            client.shutdown()
+            client.read_to_end()
+    _, text = failure(plain.client.assert_not_pipelined)
+
+    assert "c1     accepted" in text
+    assert "c0     accepted" not in text
+
+
 def test_a_held_answer_shows_how_far_a_client_goes(server):
     gate = server.gate()
     server.get("/a").respond(text="a", gate=gate)
