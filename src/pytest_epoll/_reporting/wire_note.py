@@ -178,12 +178,16 @@ def _standing(fact: Fact) -> str:
 
 
 def _end(own: Sequence[Fact]) -> str:
-    """Return the first goodbye, and who said it, if there was one."""
-    goodbye = next((fact for fact in own if fact[3] in GOODBYES and fact[5] != "half-close"), None)
-    if goodbye is None:
-        return ""
-    reason = f", {_reason(goodbye[5])}" if goodbye[5] else ""
-    return f"; then {_PARTED[goodbye[3]]}{reason}"
+    """Return the first goodbye, and who said it, if there was one; a half-close of ours comes before it, or is all."""
+    ends = []
+    for fact in own:
+        if fact[3] not in GOODBYES:
+            continue
+        if fact[5] != "half-close":
+            ends.append(_PARTED[fact[3]] + (f", {_reason(fact[5])}" if fact[5] else ""))
+            break
+        ends.append("FIN as a half-close")
+    return f"; then {', then '.join(ends)}" if ends else ""
 
 
 def _reason(text: object) -> str:

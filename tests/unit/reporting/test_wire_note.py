@@ -14,6 +14,7 @@ WHOLE = (3, 0, 0, timeline.SENT, 4155, b"HTTP/1.1 200 OK\r\n\r\n")
 DELIVERED = (4, 0, 0, timeline.DELIVERED, 137, None)
 FIRED = (4, 0, 0, timeline.FAULT, 0, (0, 0, 0, "faults.Reset(after=137)"))
 RST = (5, 0, -1, timeline.RST_SENT, 0, None)
+HALF_CLOSE = (5, 0, -1, timeline.FIN_SENT, 0, "half-close")
 CLIENT_FIN = (9, 0, -1, timeline.FIN_RECEIVED, 0, None)
 BEGUN = (ACCEPTED, HEAD, READ, MATCHED)
 
@@ -32,6 +33,14 @@ BEGUN = (ACCEPTED, HEAD, READ, MATCHED)
         (
             (*BEGUN, SENT, CLIENT_FIN),
             "c0.0 GET /big: 137 of 4155 bytes sent; then the client closed",
+        ),
+        (
+            (*BEGUN, SENT, (4, 0, 0, timeline.FAULT, 0, (0, 0, 0, "faults.HalfClose(after=137)")), HALF_CLOSE),
+            "c0.0 GET /big: 137 of 4155 bytes sent, then FIN as a half-close (faults.HalfClose(after=137))",
+        ),
+        (
+            (*BEGUN, SENT, HALF_CLOSE, CLIENT_FIN),
+            "c0.0 GET /big: 137 of 4155 bytes sent; then FIN as a half-close, then the client closed",
         ),
         (
             (*BEGUN, (3, 0, 0, timeline.PAUSED, 0, 30.0), CLIENT_FIN),
