@@ -54,7 +54,7 @@ ONLY_IN = {
     "struct": ("_eventloop.probes", "testing"),
     "ctypes": ("_eventloop.probes",),
     "fcntl": ("_eventloop.chute", "_eventloop.probes"),
-    "httptools": ("_wire.http1_reader",),
+    "httptools": ("_wire.llhttp",),
     "pytest": ("plugin", "hookspecs", "_judgement", "testing", "sweeps"),
 }
 

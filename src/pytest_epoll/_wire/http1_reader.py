@@ -1,18 +1,10 @@
 """From bytes to requests: llhttp validates, our own walker knows the offsets (RFC 9112).
 
-Facts
-- httptools tells no offsets: not where a head ends, not how large a chunk is, not where in a buffer a message is over.
-  It can't be stopped in mid-buffer, and fires once for each message of pipelined input.
-- A callback for each header costs 2 us a request. Without one llhttp validates and frames at the same price for any
-  number of headers.
-- It accepts what RFC 9112 does not: a request line without a version, HTTP/2.0, RTSP/1.0, two spaces, no Host. It
-  refuses a method or a version that it does not know before the line is over.
-- After a head with an Upgrade it takes the next byte for the beginning of another message, also inside a body.
-
-What we do. The end of the head is found here (`b"\\r\\n\\r\\n"`), llhttp is given exactly the head and has to agree.
-A body with Content-Length is counted and not shown to llhttp; a chunked one is walked by `framing` and validated slice
-by slice by a parser that knows nothing but that it is chunked. Heads that came whole are remembered, so that a repeated
-one is neither validated nor scanned again.
+llhttp tells no offsets and can't be stopped in the middle (see `llhttp`). So the end of the head is found here
+(`b"\\r\\n\\r\\n"`), and llhttp is given exactly the head and has to agree. A body with Content-Length is counted and
+not shown to llhttp; a chunked one is walked by `framing` and validated slice by slice by a parser that knows nothing
+but that it is chunked. Heads that came whole are remembered, so that a repeated one is neither validated nor scanned
+again.
 
 A head that comes in pieces, or that something is wrong with, is read slowly: first its request line, which is ours,
 then its fields, which are llhttp's. A method or version that llhttp would stumble over is shown to it as one that it
@@ -27,11 +19,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import httptools
-
 from pytest_epoll._core.limits import HEADS_REMEMBERED
 from pytest_epoll._wire.framing import ChunkWalker
 from pytest_epoll._wire.http1_head import REQUEST_LINE, examine_head
+from pytest_epoll._wire.llhttp import Validator
 
 if TYPE_CHECKING:
     from typing import Final
@@ -67,44 +58,6 @@ class Failure:
         self.status = status
         self.reason = reason
         self.token = token
-
-
-class _Progress:
-    """What llhttp calls back: how far it has come. Its owner must not be the validator, that would be a cycle."""
-
-    __slots__ = ("has_head", "is_done")
-
-    def __init__(self) -> None:
-        self.has_head = False
-        self.is_done = False
-
-    def on_headers_complete(self) -> None:
-        self.has_head = True
-
-    def on_message_complete(self) -> None:
-        self.is_done = True
-
-
-class _Validator:
-    """One llhttp parser, in its strict mode."""
-
-    __slots__ = ("_parser", "objection", "progress")
-
-    def __init__(self) -> None:
-        self.progress = _Progress()
-        self.objection = ""  # in words
-        self._parser = httptools.HttpRequestParser(self.progress)
-
-    def accepts(self, data: bytes) -> bool:
-        """Show bytes to llhttp; return whether it has nothing against them."""
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # an Upgrade that nobody asked for is ignored (RFC 9110 section 7.8), and CONNECT is routed like GET
-        except httptools.HttpParserError as error:
-            self.objection = f"malformed: {error}"
-            return False
-        return True
 
 
 class RequestReader:
@@ -150,7 +103,7 @@ class RequestReader:
         self._begin = -1  # where its request line begins: empty lines may stand before it
         self._line_end = -1  # where its fields begin
         self._is_strange = False  # its method is not one of llhttp's
-        self._validator: _Validator | None = None  # of a head that is read slowly, or of a chunked body
+        self._validator: Validator | None = None  # of a head that is read slowly, or of a chunked body
         self._body_left = 0
         self._walker: ChunkWalker | None = None
 
@@ -304,11 +257,11 @@ class RequestReader:
         """Show the request line to llhttp, with a method and a version that it knows."""
         if version not in _VERSIONS:
             version = _VERSIONS[-1]
-        validator = self._validator = _Validator()
+        validator = self._validator = Validator()
         # PRI begins HTTP/2 (RFC 9113 section 3.4); llhttp would wait for the rest of that preface.
         if method != b"PRI" and validator.accepts(b"%s %s HTTP/%s\r\n" % (method, target, version)):
             return True
-        validator = self._validator = _Validator()
+        validator = self._validator = Validator()
         if validator.accepts(b"GET %s HTTP/%s\r\n" % (target, version)):
             self._is_strange = True
             return True
@@ -357,7 +310,7 @@ class RequestReader:
                 max_content=self._max_body_size,
                 max_trailers=self._max_head_size,
             )
-            self._validator = _Validator()
+            self._validator = Validator()
             self._validator.accepts(_CHUNKED_HEAD)
             self.state = BODY
         elif length:
@@ -400,7 +353,7 @@ def whole_head(heads: dict[bytes, Head], raw: bytes) -> Head | None:
 
 def _read_head(raw: bytes) -> Head | None:
     """Return the value of a head, or None if anything is wrong with it."""
-    validator = _Validator()
+    validator = Validator()
     if not (validator.accepts(raw) and validator.progress.has_head):
         return None
     match = REQUEST_LINE.match(raw)
