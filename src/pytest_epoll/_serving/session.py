@@ -73,9 +73,9 @@ class Session:
         self._is_gauging = False  # a fault acts on reading: looked before anything is read
         self._intake: Intake | None = None  # made for the first request that the fast path does not answer
         self._brake: Brake  # made with it
+        self._cork: Cork  # likewise: answers that leave together at the end of a read
         self._preemption: tuple[Act, ...] | None = None  # what happens in place of the next answer
         self._channel: Channel | None = None  # made for the first answer that takes more than one send
-        self._cork: Cork | None = None  # likewise: answers that leave together at the end of a read
 
     # -- what the transport reports --
 
@@ -208,10 +208,9 @@ class Session:
         """Take bytes apart; what can be answered at once leaves together."""
         self._is_free = False
         intake = self._intake or self._begin_intake()
-        cork = self._cork_for_answers()
-        cork.put_in()
+        self._cork.put_in()
         intake.take(data, clock.now_ns())
-        cork.pull()
+        self._cork.pull()
         if self._is_gauging:
             self._look_at_position()
         self._rest()
@@ -219,6 +218,7 @@ class Session:
     def _begin_intake(self) -> Intake:
         intake = self._intake = Intake(self._context, self.transport, self)
         self._brake = Brake(self._context.loop, self.transport, intake, self._look_at_position)
+        self._cork = Cork(self.transport)
         return intake
 
     def begin_gauging(self) -> None:
@@ -284,7 +284,7 @@ class Session:
 
     def _give_up(self) -> None:
         self._queue.clear()
-        if self._cork is not None:
+        if self._intake is not None:
             self._cork.drop()
         self._give_up_answer()
 
@@ -331,7 +331,7 @@ class Session:
             image, stream = answer_to(self._context, exchange, preemption)
             if image is not None:
                 del self._queue[0]
-                self._cork_for_answers().send(exchange, image)
+                self._cork.send(exchange, image)
             elif stream is not None:
                 self._perform(exchange, stream)
         self._is_answering = False
@@ -342,15 +342,9 @@ class Session:
     # -- what the channel asks --
 
     def _perform(self, exchange: Exchange, stream: Acts) -> None:
-        if self._cork is not None:
-            self._cork.flush()
+        self._cork.flush()
         self.sink = exchange
         self._channel_for_acts().perform(stream, exchange.record.exchange)
-
-    def _cork_for_answers(self) -> Cork:
-        if self._cork is None:
-            self._cork = Cork(self.transport)
-        return self._cork
 
     def _channel_for_acts(self) -> Channel:
         if self._channel is None:
@@ -422,5 +416,5 @@ class Session:
         del self._queue[0], self.sink  # a large body must not live on with it
         if not self._is_answering:
             self._answer_queue()
-            if self._cork is None or not self._cork.is_in:
+            if not self._cork.is_in:
                 self._rest()
