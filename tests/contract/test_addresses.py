@@ -16,6 +16,7 @@ import pytest
 
 from calling import curl, needs_curl
 from fetching import fetch
+from ipv6 import needs_ipv6
 from pytest_epoll import EpollServer, Listener, errors, faults, steps
 from pytest_epoll.testing import RawClient, in_thread
 
@@ -84,7 +85,15 @@ def test_before_the_start_there_are_no_listeners():
     assert () == EpollServer(host=("127.0.0.1", "::1")).listeners
 
 
-@pytest.mark.parametrize("hosts", [("127.0.0.1", "::1"), ("::1", "127.0.0.1", "127.0.0.2"), ["127.0.0.1"]])
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        pytest.param(("127.0.0.1", "::1"), marks=needs_ipv6),
+        pytest.param(("::1", "127.0.0.1", "127.0.0.2"), marks=needs_ipv6),
+        ("127.0.0.1", "127.0.0.2"),
+        ["127.0.0.1"],
+    ],
+)
 def test_several_hosts_have_the_same_port(trigger_mode, hosts):
     with EpollServer(host=hosts, edge_triggered=trigger_mode == "edge") as server:
         server.get("/x").respond(content=b"ok")
@@ -94,6 +103,7 @@ def test_several_hosts_have_the_same_port(trigger_mode, hosts):
     assert all(is_refused(listener.address) for listener in server.listeners)
 
 
+@needs_ipv6
 def test_a_port_is_chosen_that_is_free_on_all_of_them(monkeypatch):
     real = socket.socket.bind
     tried = []
@@ -120,6 +130,7 @@ def test_a_port_is_chosen_that_is_free_on_all_of_them(monkeypatch):
     assert port != taken
 
 
+@needs_ipv6
 def test_a_port_that_was_asked_for_must_be_free_on_all_of_them():
     with socket.socket(socket.AF_INET6) as stranger:
         stranger.bind(("::1", 0))
@@ -133,6 +144,7 @@ def test_a_port_that_was_asked_for_must_be_free_on_all_of_them():
         pass  # nothing was left bound
 
 
+@needs_ipv6
 def test_wildcards_of_both_families_are_two_listeners():
     with EpollServer(host=("0.0.0.0", "::")) as server:
         server.get("/x").respond(content=b"ok")
@@ -142,6 +154,7 @@ def test_wildcards_of_both_families_are_two_listeners():
     assert ["127.0.0.1", "::1"] == [connection.client_address[0] for connection in server.connections]
 
 
+@needs_ipv6
 def test_one_more_address_has_the_same_port(server):
     added = server.also_listen("127.0.0.2")
     other = server.also_listen("::1")

@@ -102,7 +102,7 @@ def test_an_early_large_reply_to_a_client_that_uploads_before_it_reads_is_no_dea
 
 def test_pipelined_requests_are_all_answered(server):
     count = 3000
-    with RawClient(server.address) as client:
+    with RawClient(server.address, timeout=30) as client:
         sending = in_thread(client.send, GET * count)
         assert OK * count == client.recv_exactly(len(OK) * count)
         sending.result(timeout=10)
@@ -112,7 +112,7 @@ def test_pipelined_requests_are_all_answered(server):
 
 def test_a_flooding_client_delays_nobody(server):
     """It never lets its connection rest; the other gets its answers all the same, in order."""
-    with RawClient(server.address) as flooding, RawClient(server.address) as other:
+    with RawClient(server.address, timeout=30) as flooding, RawClient(server.address, timeout=30) as other:
         is_over = []
 
         def flood():

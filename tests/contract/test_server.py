@@ -136,10 +136,10 @@ def test_pipelined_requests_are_answered_in_order_by_one_send(server):
 
 def test_ten_thousand_pipelined_requests_are_all_answered(server):
     server.get("/x").respond(content=b"ok")
-    with RawClient(server.address) as client:
+    with RawClient(server.address, timeout=30) as client:
         sender = in_thread(client.send, GET * 10_000)
         answers = client.recv_exactly(len(OK) * 10_000)
-        sender.result(timeout=5)
+        sender.result(timeout=30)
 
     assert OK * 10_000 == answers
     assert 10_000 == len(server.requests)

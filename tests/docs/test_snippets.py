@@ -93,10 +93,10 @@ def run_pytest(folder, *arguments):
     return subprocess.run(
         [sys.executable, "-m", "pytest", *QUIET, *arguments],
         cwd=folder,
-        env={**os.environ, "COLUMNS": "80", "PYTEST_ADDOPTS": ""},
+        env={**os.environ, "COLUMNS": "80", "PY_COLORS": "0", "PYTEST_ADDOPTS": ""},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
 
 
@@ -139,7 +139,7 @@ def test_a_snippet_runs(tmp_path, together, name):
     path = tmp_path / f"test_{list(SNIPPETS).index(name)}.py"
     path.write_text(block.text)
     if not tests:
-        subprocess.run([sys.executable, "-W", "error", path], check=True, timeout=60)
+        subprocess.run([sys.executable, "-W", "error", path], check=True, timeout=300)
         return
     passed, output = passed_tests(tmp_path) if files else together
 

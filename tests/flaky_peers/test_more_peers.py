@@ -10,6 +10,7 @@ import requests
 import urllib3
 
 from calling import ask, connected, curl, needs_curl
+from ipv6 import needs_ipv6
 from pytest_epoll import faults, steps
 from pytest_epoll.testing import RawClient
 
@@ -75,6 +76,7 @@ def test_a_connect_that_nobody_answers_runs_into_the_connect_timeout(server):
             client.get(server.url)
 
 
+@needs_ipv6
 def test_a_host_of_which_one_address_is_down_is_reached_at_the_other(epoll_server_factory, trigger_mode):
     server = epoll_server_factory(host=("::1", "127.0.0.1"), edge_triggered=trigger_mode == "edge")
     server.get("/").respond(text="by IPv4")

@@ -2,6 +2,8 @@
 
 import pytest
 
+from ipv6 import needs_ipv6
+
 
 @pytest.mark.parametrize(
     ("block", "error"),
@@ -81,6 +83,7 @@ def test_it(epoll_server, epoll_client):
     result.stdout.fnmatch_lines(["E * unmatched: c0.0 GET /nowhere"])
 
 
+@needs_ipv6
 def test_the_mark_takes_several_hosts(run):
     result = run("""
 import httpx, pytest

@@ -100,7 +100,7 @@ def test_others_are_answered_while_a_hundred_clients_hang(server, hang):
     with contextlib.ExitStack() as stack:
         for _ in range(100):
             stack.enter_context(RawClient(server.address, receive_buffer=4096)).send(HANGS[hang])
-        with RawClient(server.address) as client:
+        with RawClient(server.address, timeout=30) as client:
             for _ in range(20):
                 client.send(GET)
                 assert OK == client.recv_exactly(len(OK))
@@ -109,7 +109,10 @@ def test_others_are_answered_while_a_hundred_clients_hang(server, hang):
 
 def test_one_that_pipelines_ten_thousand_requests_does_not_hold_up_the_next(server):
     """The second comes when the first has been sent: its answer is there before the first's last."""
-    with RawClient(server.address, timeout=30, receive_buffer=4096) as greedy, RawClient(server.address) as modest:
+    with (
+        RawClient(server.address, timeout=30, receive_buffer=4096) as greedy,
+        RawClient(server.address, timeout=30) as modest,
+    ):
         sending = in_thread(greedy.send, GET * 10_000)
         server.wait_for_requests(1)
         modest.send(GET)
@@ -173,7 +176,7 @@ def test_ten_thousand_connections(poller, trigger_mode, tmp_path):
             crowd.stdin.flush()
             assert f"{count}\n" == crowd.stdout.readline()
             assert count == len(server.wait_for_requests(count, timeout=60))
-            with RawClient(server.address) as client:
+            with RawClient(server.address, timeout=30) as client:
                 client.send(GET)
                 assert OK == client.recv_exactly(len(OK))
             crowd.stdin.write("\n")

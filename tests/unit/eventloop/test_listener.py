@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from ipv6 import needs_ipv6
 from listening import Desk
 from pytest_epoll._core import clock
 from pytest_epoll._eventloop import sockets
@@ -84,6 +85,7 @@ def test_accepted_sockets_inherit_nodelay(nodelay, is_set):
     assert is_set == bool(value)
 
 
+@needs_ipv6
 def test_an_ipv6_address_is_bound():
     with contextlib.closing(open_listening_socket("::1", 0, backlog=5, nodelay=True)) as sock:
         assert ("::1", socket.AF_INET6) == (sock.getsockname()[0], sock.family)

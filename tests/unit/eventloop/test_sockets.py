@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ipv6 import needs_ipv6
 from pytest_epoll._eventloop import sockets
 from pytest_epoll.errors import UsageError
 
@@ -44,7 +45,9 @@ def test_ipv6_leaves_ipv4_alone_if_there_is_another_listener(is_one_of_several, 
         assert is_set == sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
 
 
-@pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", "127.0.0.1:{}"), ("::1", "[::1]:{}")])
+@pytest.mark.parametrize(
+    ("host", "shown"), [("127.0.0.1", "127.0.0.1:{}"), pytest.param("::1", "[::1]:{}", marks=needs_ipv6)]
+)
 def test_an_address_is_shown_as_it_stands_in_a_url(host, shown):
     with sockets.open_listening_socket(host, 0, backlog=1, nodelay=False) as sock:
         assert shown.format(sock.getsockname()[1]) == sockets.show_address(sock)
