@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 
@@ -251,3 +252,13 @@ def test_the_session_knows_no_header_name():
     names = ("content-length", "transfer-encoding", '"connection"', "host:", "expect:", "keep-alive")
 
     assert [name for name in names if name in text] == []
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs" / "design").glob("*.md"))], ids=lambda page: page.stem
+)
+def test_the_files_that_a_page_for_contributors_names_are_there(page):
+    ours = [f"/{path.relative_to(ROOT)}" for path in (*PACKAGE.rglob("*.py"), *ROOT.glob("[bst]*/**/*.py"))]
+    named = [name for name in re.findall(r"`([\w/]+\.py)`", page.read_text()) if "stutter" not in name]
+
+    assert [name for name in named if not any(path.endswith(f"/{name}") for path in ours)] == []
