@@ -6,8 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_epoll._core import timeline
-from pytest_epoll._core.acts import Fired, Note, with_branches
+from pytest_epoll._core.acts import Fired, Note, SendRst, WaitDelivered, with_branches
 from pytest_epoll._serving.hooks import tell_of_fault
+from pytest_epoll.faults._fault import FaultValue
 
 if TYPE_CHECKING:
     from pytest_epoll._core.acts import Act, Acts
@@ -32,7 +33,25 @@ def changed_by(fault: Any, stream: Acts, place: tuple[int, int, int], context: C
     armed = Note(timeline.ARMED, (*which, getattr(fault, "unmet", "nothing came that it acts on")))
     fired = Note(timeline.FAULT, which, partial(tell_of_fault, context, record, acting))
     # What chance has chosen was not promised, so it need not fire.
-    return _noted(acting.through(stream), acting, fired, armed if acting is fault else None)
+    changed = _through(acting, stream, context, record)
+    return _noted(changed, acting, fired, armed if acting is fault else None)
+
+
+def _through(fault: Any, stream: Acts, context: Context, record: RequestRecord) -> Acts:
+    """Return what a fault makes of a stream; one of the test's own may raise, which breaks the reply off."""
+    if FaultValue in type(fault).__mro__:  # ours: what they raise is a defect, and nobody else's
+        changed: Acts = fault.through(stream)
+        return changed
+    return _guarded(fault, stream, context, record)
+
+
+def _guarded(fault: Any, stream: Acts, context: Context, record: RequestRecord) -> Acts:
+    try:
+        yield from fault.through(stream)
+    except Exception as error:  # noqa: BLE001 - whatever a test's code raises is the test's to see
+        context.calls.fails(f"fault {fault!r}", record, error)
+        yield WaitDelivered(exact=False)
+        yield SendRst(exact=False)
 
 
 def _noted(stream: Acts, acting: object, fired: Note, armed: Note | None) -> Acts:

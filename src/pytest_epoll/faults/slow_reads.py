@@ -26,7 +26,8 @@ class SlowReads(FaultValue):
 
     The kernel: swallows some 4 MB before the client's `send` blocks: its send buffer and our receive buffer, which
     grows by itself. `receive_buffer` (SO_RCVBUF, socket(7)) makes ours small; 1.7 MB still fit in all. So a test of
-    back-pressure sends several megabytes, or gives the client a small SO_SNDBUF.
+    back-pressure sends several megabytes, or gives the client a small SO_SNDBUF. With less than some 16 kB the client's
+    kernel waits 200 ms before it sends into so small a window, which makes 40 to 90 kB a second, whatever the rate is.
 
     The client: its `send` blocks; a write timeout fires, "write timed out".
 
