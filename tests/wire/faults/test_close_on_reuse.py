@@ -12,7 +12,7 @@ import requests
 import urllib3
 
 from calling import curl, needs_curl
-from pytest_epoll import EpollServer, faults
+from pytest_epoll import EpollServer, faults, steps
 from pytest_epoll.testing import RawClient
 
 GET = b"GET /x HTTP/1.1\r\nHost: test\r\n\r\n"
@@ -344,3 +344,16 @@ def test_curl_silently_repeats_it(server, how):
 
     assert (0, BODY * 2) == (finished.returncode, finished.stdout)
     assert (2, []) == (len(server.connections), server.findings())
+
+
+@pytest.mark.parametrize(("how", "listed"), [("fin", 2), ("rst", 1)])
+def test_on_an_answer_in_a_script_it_acts_on_what_the_routes_would_answer_next(server, how, listed):
+    answer = steps.respond(content=BODY, fault=faults.CloseOnReuse(how))
+    server.script(steps.read_request(), answer, steps.routes(), connection=0)
+    server.get("/x", optional=True).respond()
+    with RawClient(server.address) as client:
+        assert REPLY == ask(client)
+        client.send(GET)
+
+        assert (b"", how) == client.read_to_end()
+    assert (listed, []) == (len(server.requests), server.findings())

@@ -203,6 +203,8 @@ class Play:
         performance = Performance(exchange, reply, self._context, script=(self.run.script.index, self._step_number))
         for act in performance.acts():
             if isinstance(act, acts.NextRequest):
+                if act.then is not None:  # for the next request that routes() reads
+                    self.stage.preempt_next(act.then)
                 return
             yield act
         if not self.stage.transport.is_open:  # else a half-close, or a stall that the client has ended
