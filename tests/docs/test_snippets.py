@@ -93,7 +93,7 @@ def run_pytest(folder, *arguments):
     return subprocess.run(
         [sys.executable, "-m", "pytest", *QUIET, *arguments],
         cwd=folder,
-        env={**os.environ, "COLUMNS": "80", "PY_COLORS": "0", "PYTEST_ADDOPTS": ""},
+        env={**os.environ, "COLUMNS": "80", "PY_COLORS": "0", "PYTEST_ADDOPTS": "", "TMPDIR": "/tmp"},
         capture_output=True,
         text=True,
         timeout=600,
