@@ -1002,6 +1002,32 @@ def test_behind_a_fault_that_half_closes_the_script_goes_on_reading(server):
     assert [] == server.findings()
 
 
+@pytest.mark.parametrize("rest", [(steps.routes(),), (steps.read_request(), steps.respond(200), steps.close())])
+@pytest.mark.parametrize("how", ["fin", "rst"])
+def test_an_answer_of_a_script_closes_on_reuse(server, how, rest):
+    server.script(steps.read_request(), steps.respond(204, fault=faults.CloseOnReuse(how=how)), *rest)
+    with RawClient(server.address) as client:
+        client.send(GET)
+        client.recv_exactly(len(b"HTTP/1.1 204 No Content\r\n\r\n"))
+        client.send(GET)
+
+        assert (b"", how) == client.read_to_end()
+    assert (2 if how == "fin" else 1) == len(server.requests)
+    assert [] == server.findings()
+
+
+def test_the_rest_of_the_answered_request_is_no_reuse(server):
+    server.script(steps.read_head(), steps.respond(204, fault=faults.CloseOnReuse()), steps.read_body(), steps.routes())
+    with RawClient(server.address) as client:
+        client.send(b"POST /x HTTP/1.1\r\nHost: peer\r\nContent-Length: 4\r\n\r\n")
+        client.recv_exactly(len(b"HTTP/1.1 204 No Content\r\n\r\n"))
+        client.send(b"body" + GET)
+
+        assert (b"", "fin") == client.read_to_end()
+    assert [b"body", b""] == [request.body for request in server.requests]
+    assert [] == server.findings()
+
+
 def test_how_far_a_fault_came_that_never_fired_counts_each_byte_once(server):
     _, found = outcome_of(server, faults.Reset(after=100), steps.send(b"x" * 12), steps.close())
 

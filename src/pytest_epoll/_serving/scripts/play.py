@@ -54,6 +54,7 @@ class Play:
         self._inbox: Inbox = stage.inbox
         self._steps = unrolled(run.script.steps)
         self._step_number = 0
+        self._answered: Exchange | None = None
 
     def acts(self) -> Acts:
         """Return what the script does, the faults that act on the whole connection applied from left to right."""
@@ -91,7 +92,7 @@ class Play:
         except ConnectionOverError as end:
             self._go_through_the_rest(str(end), has_lost_client=False)
         except ScriptBrokenError:
-            run.is_cut = True  # what was raised is the finding
+            run.is_cut = True  # what was raised is the finding; a fault's doing is none
         else:
             run.is_over = True
         yield acts.ShutdownWrite()
@@ -164,6 +165,7 @@ class Play:
 
         Raises:
             StepFailedError: the client's stream ended before, or there is no request.
+            ScriptBrokenError: a fault of the answer before has ended the connection instead of one to this request.
         """
         newest = self._inbox.newest
         if newest is None:
@@ -173,6 +175,11 @@ class Play:
         yield from self.read("end")
         if newest.record.complete is False and not was_read and self.stage.transport.has_eof:
             raise ClientLeftError(newest.record.error or "")
+        then = self.stage.preemption
+        if then is not None and newest is not self._answered:
+            self.stage.preemption = None
+            yield from then
+            raise ScriptBrokenError
 
     def send(self, data: bytes) -> Acts:
         """Send bytes as they are; whom they answer, if there is a request, is the newest one.
@@ -197,13 +204,14 @@ class Play:
             record = RequestRecord(self.run.record.index, timeline.NO_EXCHANGE, clock.now_ns())
             exchange = Exchange(self._context.journal, record)
         self._step_number += 1
+        self._answered = exchange
         self.stage.answer(exchange)
         if reply.status:
             exchange.record.status = reply.status
         performance = Performance(exchange, reply, self._context, script=(self.run.script.index, self._step_number))
         for act in performance.acts():
             if isinstance(act, acts.NextRequest):
-                if act.then is not None:  # for the next request that routes() reads
+                if act.then is not None:
                     self.stage.preempt_next(act.then)
                 return
             yield act

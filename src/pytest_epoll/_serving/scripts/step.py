@@ -34,7 +34,7 @@ class ConnectionOverError(Exception):
 
 
 class ScriptBrokenError(Exception):
-    """A function has raised, which is a finding of its own: the script is over."""
+    """A function has raised, which is a finding of its own, or a fault has acted: the script is over."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
