@@ -85,6 +85,11 @@ def pytest_configure(config: pytest.Config) -> None:
     earlier = settings.wait_seconds
     config.add_cleanup(lambda: setattr(settings, "wait_seconds", earlier))  # a run inside of a run, as with pytester
     settings.wait_seconds = _number(config, "epoll_timeout", float)
+    _words(config, "epoll_poller", ("epoll", "poll", "select"))
+    if config.getini("epoll_strict") not in (["all"], ["none"]):
+        from pytest_epoll._core.finding import KINDS  # noqa: PLC0415 - a list of kinds is rare
+
+        _words(config, "epoll_strict", KINDS)
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -168,6 +173,16 @@ def _trust_nobody() -> ssl.SSLContext:
     import ssl  # noqa: PLC0415 - 10 ms, and only those who use a client fixture pay them
 
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _words(config: pytest.Config, name: str, known: tuple[str, ...]) -> None:
+    """End the run with a message that names an ini option of which a word is not known."""
+    given = config.getini(name)
+    unknown = [word for word in ([given] if isinstance(given, str) else given) if word not in known]
+    if unknown:
+        more = "'all', 'none' or a list of " if name == "epoll_strict" else ""
+        message = f"{name} = {unknown[0]!r}: this ini option takes {more}{', '.join(map(repr, known))}"
+        raise pytest.UsageError(message)
 
 
 def _number(config: pytest.Config, name: str, kind: Callable[[str], float]) -> float:

@@ -214,6 +214,7 @@ CALLED = [
     *SWEPT,
     *TIMEOUTS,
     ({"call": "fetch"}, WRONG_TYPE, "call must be a function"),
+    ({"timeout": 0}, IMPOSSIBLE, "timeout=0 gives a call no time"),
     ({"make_server": EpollServer()}, WRONG_TYPE, "make_server must be a function"),
     ({"at_once": 0}, IMPOSSIBLE, "at_once=0"),
     ({"at_once": 1.5}, WRONG_TYPE, "at_once"),

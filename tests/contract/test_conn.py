@@ -904,7 +904,7 @@ def test_a_mistake_with_a_conn_names_the_line(server):
 
 
 def test_stopping_lets_go_whoever_waits_and_that_is_no_finding(trigger_mode):
-    threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    threads, descriptors = set(threading.enumerate()), len(os.listdir("/proc/self/fd"))
     calls = [
         Kept(lambda conn: conn.recv(1)),
         Kept(lambda conn: conn.sendall(LARGE)),
@@ -926,8 +926,8 @@ def test_stopping_lets_go_whoever_waits_and_that_is_no_finding(trigger_mode):
         (call.error().errno, call.error().strerror) for call in calls
     ]
     assert findings(server) == []
-    assert threads == threading.active_count()
-    assert descriptors == len(os.listdir("/proc/self/fd"))
+    assert set() == set(threading.enumerate()) - threads  # one of an earlier test may have ended meanwhile
+    assert descriptors >= len(os.listdir("/proc/self/fd"))  # likewise
 
 
 def test_a_conn_of_a_stopped_server_raises(server):

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pytest_epoll._core.checks import checked_text, checked_timeout, checked_whole
-from pytest_epoll.errors import UsageTypeError
+from pytest_epoll.errors import UsageError, UsageTypeError
 from pytest_epoll.faults._beforehand import sent_bytes
 from pytest_epoll.server import EpollServer
 from pytest_epoll.sweeps import _plans, _running
@@ -158,7 +158,10 @@ def _conditions(
         if not callable(value):
             message = f"{name} must be a function, not {value!r}"
             raise UsageTypeError(message)
-    return _running.Conditions(call, checked_timeout(timeout), make_server)
+    if not checked_timeout(timeout):
+        message = f"timeout={timeout!r} gives a call no time; use seconds above 0"
+        raise UsageError(message)
+    return _running.Conditions(call, timeout, make_server)
 
 
 def _swept(
