@@ -338,6 +338,36 @@ def test_an_async_generator_on_the_tests_loop_is_closed_there(server):
         assert [] == server.findings()
 
 
+def test_a_source_that_is_interrupted_on_the_tests_loop_ends_in_the_task_that_it_ran_in(server):
+    """A task that is made for its end may come when the loop is ending its tasks, and be destroyed with it."""
+
+    async def main():
+        is_waiting, may_end = asyncio.Event(), asyncio.Event()
+
+        async def source():
+            try:
+                yield b"a"
+                is_waiting.set()
+                await asyncio.sleep(3600)
+            finally:
+                await may_end.wait()
+
+        server.get("/x").respond(stream=source)
+        with RawClient(server.address) as client:
+            client.send(GET)
+            await asyncio.wait_for(is_waiting.wait(), 5)
+            server.stop()
+        for _ in range(3):  # for what the worker has asked of the loop
+            await asyncio.sleep(0)
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        may_end.set()
+        await asyncio.wait(left)
+        return len(left)
+
+    assert 1 == asyncio.run(main())
+    assert [] == server.findings()
+
+
 def test_what_the_finally_of_a_source_raises_is_a_finding(server):
     ended = threading.Event()
 

@@ -30,8 +30,8 @@ class AsyncHome(Protocol):
     def cancel(self) -> None:
         """Have `run` raise in its worker, now or at once when it is called; callable from any thread."""
 
-    def finish(self, awaitable: Awaitable[Any], on_error: OnError) -> None:
-        """See to it that something runs to its end in spite of `cancel`: the `finally` of a source.
+    def finish(self, source: Any, on_error: OnError) -> None:
+        """See to it that the `finally` of a source runs to its end in spite of `cancel`.
 
         A loop of the test's is not waited for: it may be the one that stops the server just now.
         """
@@ -47,10 +47,13 @@ class _AsyncioHome:
         self._loop = loop
         self._future: Future[Any] | None = None
         self._is_cancelled = False
-        self._has_ended: asyncio.Event | None = None  # of the last run; that thread only
+        self._has_begun = False  # the last run; this and what follows: that loop's thread only
+        self._is_running = False
+        self._closing: Callable[[], Awaitable[None]] | None = None
+        self._task: asyncio.Task[None] | None = None  # a loop holds its tasks by weak references only
 
     def run(self, awaitable: Awaitable[Any]) -> Any:
-        self._has_ended = None
+        self._has_begun = False
         self._future = future = self._start(self._tracked(awaitable), awaitable)
         future.add_done_callback(lambda done: self._drop_unstarted(awaitable) if done.cancelled() else None)
         if self._is_cancelled:
@@ -61,7 +64,7 @@ class _AsyncioHome:
         """Close what was cancelled before its first step; behind the cancellation, on that loop."""
 
         def drop() -> None:
-            if self._has_ended is None:
+            if not self._has_begun:
                 _close_unstarted(awaitable)
 
         try:
@@ -80,30 +83,41 @@ class _AsyncioHome:
             raise
 
     async def _tracked(self, awaitable: Awaitable[Any]) -> Any:
-        import asyncio  # noqa: PLC0415 - likewise
-
-        self._has_ended = asyncio.Event()
+        self._has_begun = self._is_running = True
         try:
             return await awaitable
         finally:
-            self._has_ended.set()
+            self._is_running = False
+            if self._closing is not None:
+                await self._closing()
 
     def cancel(self) -> None:
         self._is_cancelled = True
         if self._future is not None:
             self._future.cancel()
 
-    def finish(self, awaitable: Awaitable[Any], on_error: OnError) -> None:
-        async def finishing() -> None:
-            if self._has_ended is not None:
-                await self._has_ended.wait()  # `run` returns at once when it is cancelled, its coroutine does not
+    def finish(self, source: Any, on_error: OnError) -> None:
+        # `run` returns at once when it is cancelled, its coroutine does not. Then that one closes the source: a task of
+        # its own might be made when the loop is just ending its tasks, and be destroyed with it.
+        async def closing() -> None:
+            if _is_over(source):
+                return
             try:
-                await awaitable
+                await source.aclose()
             except BaseException as error:  # noqa: BLE001 - whatever a test's code raises is the test's to see
                 on_error(error)
 
-        if not self._loop.is_closed():  # else asyncio has closed what was open in it
-            self._start(finishing(), awaitable)
+        def close_it() -> None:
+            if self._is_running:
+                self._closing = closing
+            elif not _is_over(source):
+                self._task = self._loop.create_task(closing())
+
+        if not _is_over(source):
+            try:
+                self._loop.call_soon_threadsafe(close_it)
+            except RuntimeError:
+                pass  # the loop is closed, and asyncio has closed what was open in it
 
     def close(self) -> None:
         """Nothing to release: the loop is the test's."""
@@ -151,9 +165,11 @@ class _OwnHome:
             except RuntimeError:
                 pass  # closed: the worker is just done with it
 
-    def finish(self, awaitable: Awaitable[Any], on_error: OnError) -> None:
+    def finish(self, source: Any, on_error: OnError) -> None:
+        if _is_over(source):
+            return
         try:
-            self._run(awaitable, is_cancelled=False)
+            self._run(source.aclose(), is_cancelled=False)
         except BaseException as error:  # noqa: BLE001 - whatever a test's code raises is the test's to see
             on_error(error)
 
@@ -223,7 +239,9 @@ class _TrioHome:
             except RuntimeError:
                 pass  # RunFinishedError: there is nothing left to cancel
 
-    def finish(self, awaitable: Awaitable[Any], on_error: OnError) -> None:
+    def finish(self, source: Any, on_error: OnError) -> None:
+        if _is_over(source):
+            return
         future: Future[Any] = Future()
 
         def report(done: Future[Any]) -> None:
@@ -233,12 +251,17 @@ class _TrioHome:
 
         future.add_done_callback(report)
         try:
-            self._start(awaitable, future, is_finishing=True)
+            self._start(source.aclose(), future, is_finishing=True)
         except RuntimeError:
             pass  # the run is over, and trio has closed what was open in it
 
     def close(self) -> None:
         """Nothing to release: the run is the test's."""
+
+
+def _is_over(source: Any) -> bool:
+    """Whether a generator has run to its end; of anything else it is not known."""
+    return getattr(source, "ag_frame", source) is None
 
 
 def _settle(future: Future[Any], result: Any, error: BaseException | None) -> None:

@@ -261,7 +261,7 @@ class Feed:
         """Close a generator here, where it ran: its `finally` may block, too."""
         try:
             if hasattr(source, "aclose"):
-                self._home.finish(source.aclose(), self._fails)
+                self._home.finish(source, self._fails)
             elif hasattr(source, "close"):
                 source.close()
         except BaseException as error:  # noqa: BLE001 - likewise
