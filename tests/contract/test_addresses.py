@@ -294,6 +294,12 @@ def test_accepts_of_one_of_them_are_paused_alone(server, second):
         second.accept_connections()
         assert OK == client.recv_exactly(len(OK))
         second.pause_accepts()
+        with RawClient(second.address) as another:
+            another.send(GET)
+
+            assert (OK, 3) == (served(server.address), len(server.connections))
+            second.accept_connections()
+            assert OK == another.recv_exactly(len(OK))
 
 
 def test_one_of_them_is_left_without_an_answer_alone(server):

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import os
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -184,6 +186,23 @@ def test_a_wait_behind_a_predicate_that_blocks_ends_and_shows_where_it_stands(bl
     monkeypatch.setattr("pytest_epoll._eventloop.loop._GRACE", 0.01)
     with pytest.raises(errors.WaitTimeout, match="predicate_that_blocks"):
         blocked.wait_for_requests(5, timeout=0.01)
+
+
+@pytest.mark.parametrize(
+    ("folder", "is_our_code"), [(Path(os.__file__).parent, True), (Path(pytest.__file__).parents[1], False)]
+)
+def test_what_python_itself_does_is_ours_when_we_have_called_it(server, folder, is_our_code):
+    """A close that takes long, of a socket with much in it, is not to be blamed on the test."""
+    is_there, may_go = threading.Event(), threading.Event()
+    code = compile("def stand():\n    is_there.set()\n    may_go.wait(60)", str(folder / "some.py"), "exec")
+    exec(code, names := {"is_there": is_there, "may_go": may_go})
+    server._barrier.engine.loop.post(names["stand"])
+    try:
+        assert is_there.wait(10)
+
+        assert is_our_code == server._barrier.engine.where_it_stands()[1]
+    finally:
+        may_go.set()
 
 
 def test_a_predicate_that_never_returns_does_not_hold_stop_up(trigger_mode):

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import sys
+import typing
 from pathlib import Path
 from typing import Final
 
 _PACKAGE: Final = str(Path(__file__).parents[1]) + "/"
+_LIBRARY: Final = str(Path(typing.__file__).parent) + "/"
 
 
 def is_ours(path: str) -> bool:
     """Whether a file is one of this package."""
     return path.startswith(_PACKAGE)
+
+
+def is_library(path: str) -> bool:
+    """Whether a file is one of Python's own, which runs in the name of whoever has called it."""
+    inside = path.removeprefix(_LIBRARY)
+    return path.startswith("<frozen ") or (
+        inside != path and not inside.startswith(("site-packages/", "dist-packages/"))
+    )
 
 
 def caller() -> str:

@@ -26,7 +26,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_epoll._core import clock, limits, timeline
-from pytest_epoll._core.location import is_ours
+from pytest_epoll._core.location import is_library, is_ours
 from pytest_epoll._core.messages import ConnectionRecord
 from pytest_epoll._eventloop.loop import Loop
 from pytest_epoll._eventloop.poller import make_poller
@@ -181,10 +181,13 @@ class Engine:
             return "it has just ended", True
         stack = [entry for entry in _stack(frame) if _is_of_interest(entry)]
         foreign = [entry for entry in stack if not is_ours(entry.f_code.co_filename)]
+        is_our_code = all(is_library(entry.f_code.co_filename) for entry in foreign)
         lines = traceback.format_list(
-            traceback.StackSummary.extract((entry, entry.f_lineno) for entry in foreign or stack[-3:])
+            traceback.StackSummary.extract(
+                (entry, entry.f_lineno) for entry in (stack[-3:] if is_our_code else foreign)
+            )
         )
-        return "it stands in\n" + "".join(lines).rstrip(), not foreign
+        return "it stands in\n" + "".join(lines).rstrip(), is_our_code
 
     def begin_gauging(self) -> None:
         """Have every connection look before it reads, from its next read on. Loop thread only."""
