@@ -10,6 +10,7 @@ Neither asyncio nor trio is imported unless the test has done so.
 from __future__ import annotations
 
 import sys
+import threading
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -47,6 +48,7 @@ class _AsyncioHome:
         self._loop = loop
         self._future: Future[Any] | None = None
         self._is_cancelled = False
+        self._cancelling = threading.Lock()  # held until that loop has been asked
         self._has_begun = False  # the last run; this and what follows: that loop's thread only
         self._is_running = False
         self._closing: Callable[[], Awaitable[None]] | None = None
@@ -93,8 +95,9 @@ class _AsyncioHome:
 
     def cancel(self) -> None:
         self._is_cancelled = True
-        if self._future is not None:
-            self._future.cancel()
+        with self._cancelling:
+            if self._future is not None:
+                self._future.cancel()
 
     def finish(self, source: Any, on_error: OnError) -> None:
         # `run` returns at once when it is cancelled, its coroutine does not. Then that one closes the source: a task of
@@ -113,7 +116,9 @@ class _AsyncioHome:
             elif not _is_over(source):
                 self._task = self._loop.create_task(closing())
 
-        if not _is_over(source):
+        if _is_over(source):
+            return
+        with self._cancelling:  # first what ends the coroutine, then what is for its end
             try:
                 self._loop.call_soon_threadsafe(close_it)
             except RuntimeError:
@@ -132,9 +137,9 @@ class _OwnHome:
         self._is_cancelled = False
 
     def run(self, awaitable: Awaitable[Any]) -> Any:
-        return self._run(awaitable, is_cancelled=self._is_cancelled)
+        return self._run(awaitable, may_be_cancelled=True)
 
-    def _run(self, awaitable: Awaitable[Any], *, is_cancelled: bool) -> Any:
+    def _run(self, awaitable: Awaitable[Any], *, may_be_cancelled: bool) -> Any:
         import asyncio  # noqa: PLC0415 - 40 ms, and only a test with coroutines needs it
 
         has_started = False
@@ -146,11 +151,13 @@ class _OwnHome:
 
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
-        self._task = self._loop.create_task(awaited())
-        if is_cancelled:
-            self._task.cancel()
+        task = self._loop.create_task(awaited())
+        if may_be_cancelled:
+            self._task = task  # `cancel` sets its flag first and then looks for a task
+            if self._is_cancelled:
+                task.cancel()
         try:
-            return self._loop.run_until_complete(self._task)
+            return self._loop.run_until_complete(task)
         except asyncio.CancelledError:
             if not has_started:  # a started one has been told
                 _close_unstarted(awaitable)
@@ -169,7 +176,7 @@ class _OwnHome:
         if _is_over(source):
             return
         try:
-            self._run(source.aclose(), is_cancelled=False)
+            self._run(source.aclose(), may_be_cancelled=False)
         except BaseException as error:  # noqa: BLE001 - whatever a test's code raises is the test's to see
             on_error(error)
 
@@ -195,6 +202,7 @@ class _TrioHome:
         self._token = token
         self._future: Future[Any] | None = None
         self._scope: Any = None
+        self._has_ended: Any = None  # an event: the last run, whose caller may long have been told
         self._is_cancelled = False
 
     def run(self, awaitable: Awaitable[Any]) -> Any:
@@ -206,6 +214,10 @@ class _TrioHome:
 
     def _start(self, awaitable: Awaitable[Any], future: Future[Any], *, is_finishing: bool = False) -> None:
         import trio  # noqa: PLC0415 - there is a run, so it was imported long ago
+
+        has_ended = trio.Event()
+        if not is_finishing:
+            self._has_ended = has_ended
 
         async def scoped() -> None:
             try:
@@ -221,6 +233,7 @@ class _TrioHome:
             except BaseException as error:  # noqa: BLE001 - whatever a test's code raises is the test's to see
                 _settle(future, None, error)
             finally:
+                has_ended.set()
                 future.cancel()  # does nothing if there is an outcome
 
         try:
@@ -244,6 +257,11 @@ class _TrioHome:
             return
         future: Future[Any] = Future()
 
+        async def closing() -> None:
+            if self._has_ended is not None:
+                await self._has_ended.wait()
+            await source.aclose()
+
         def report(done: Future[Any]) -> None:
             error = None if done.cancelled() else done.exception()
             if error is not None:
@@ -251,7 +269,7 @@ class _TrioHome:
 
         future.add_done_callback(report)
         try:
-            self._start(source.aclose(), future, is_finishing=True)
+            self._start(closing(), future, is_finishing=True)
         except RuntimeError:
             pass  # the run is over, and trio has closed what was open in it
 
