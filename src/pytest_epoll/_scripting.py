@@ -96,7 +96,8 @@ def script(  # noqa: D417 - likewise
 
     Faults among the steps act on the whole connection, and their numbers count its bytes: `script(faults.Reset(),
     connection=0)` resets it when it is accepted. A script of faults alone goes on with the routes; one that runs
-    out ends in good form.
+    out ends in good form. `CloseIdle` and `CloseOnReuse` act between requests that routes answer: beside other steps
+    give them to `steps.respond(fault=)`.
 
     Args:
         *steps_or_faults: what happens, in this order; faults are applied from left to right.
