@@ -89,7 +89,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getini("epoll_strict") not in (["all"], ["none"]):
         from pytest_epoll._core.finding import KINDS  # noqa: PLC0415 - a list of kinds is rare
 
-        _words(config, "epoll_strict", KINDS)
+        _words(config, "epoll_strict", KINDS, or_else="'all', 'none' or a list of ")
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -175,13 +175,12 @@ def _trust_nobody() -> ssl.SSLContext:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def _words(config: pytest.Config, name: str, known: tuple[str, ...]) -> None:
+def _words(config: pytest.Config, name: str, known: tuple[str, ...], *, or_else: str = "") -> None:
     """End the run with a message that names an ini option of which a word is not known."""
     given = config.getini(name)
     unknown = [word for word in ([given] if isinstance(given, str) else given) if word not in known]
     if unknown:
-        more = "'all', 'none' or a list of " if name == "epoll_strict" else ""
-        message = f"{name} = {unknown[0]!r}: this ini option takes {more}{', '.join(map(repr, known))}"
+        message = f"{name} = {unknown[0]!r}: this ini option takes {or_else}{', '.join(map(repr, known))}"
         raise pytest.UsageError(message)
 
 

@@ -67,7 +67,7 @@ def checked_text(name: str, value: object) -> str:
         message = f"{name} must be a str, not {value!r}"
         raise UsageTypeError(message)
     if not value:
-        message = f"{name} is empty; it takes a text that is not"
+        message = f"{name} is empty; give it at least one character"
         raise UsageError(message)
     return value
 

@@ -112,17 +112,22 @@ def test_in_a_stream():
         assert (SEED_0, []) == (met, server.findings())
 
 
+def met_on_connections(server):
+    """Return for each of 16 connections whether the fault was met."""
+    server.get("/x").respond(content=b"hi")
+    met = ""
+    for _ in range(16):
+        with RawClient(server.address) as client:
+            client.send(GET)
+            met += "1" if client.recv_exactly(len(OK)) != OK else "0"
+    return met
+
+
 def test_on_whole_connections_it_is_drawn_alike_whatever_was_scripted_before():
     def drawn():
         with EpollServer() as server:
             server.script(HALF, optional=True)
-            server.get("/x").respond(content=b"hi")
-            met = ""
-            for _ in range(16):
-                with RawClient(server.address) as client:
-                    client.send(GET)
-                    met += "1" if client.recv_exactly(len(OK)) != OK else "0"
-            return met
+            return met_on_connections(server)
 
     assert 1 == len({drawn() for _ in range(3)})
 
@@ -130,14 +135,8 @@ def test_on_whole_connections_it_is_drawn_alike_whatever_was_scripted_before():
 def test_on_whole_connections():
     with EpollServer() as server:
         server.script(HALF, steps.routes())
-        server.get("/x").respond(content=b"hi")
-        met = ""
-        for _ in range(16):
-            with RawClient(server.address) as client:
-                client.send(GET)
-                met += "1" if client.recv_exactly(len(OK)) != OK else "0"
 
-        assert 4 < met.count("1") < 12
+        assert 4 < met_on_connections(server).count("1") < 12
         assert [] == server.findings()
 
 
